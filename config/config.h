@@ -1,0 +1,39 @@
+/* Loading, checking and printing a configuration. Pure C: libc and libyaml, no DPDK.
+ *
+ * Callable from any thread; nothing here is global. Errors are collected, not printed: each
+ * names file, line, column, a stable code (the vendor's where it has one) and the rule.
+ */
+#pragma once
+
+#include "config/resource.h"
+
+#include <stdio.h>
+
+#define CONFIG_ERRORS_MAX 64 /* further ones are counted, not kept */
+
+struct config_error {
+	struct cfg_mark mark;
+	char code[48];  /* VnetAddressSpacesOverlap, UnknownKey, ... */
+	char text[400]; /* the rule, the offending value, the suggestion */
+};
+
+struct config_errors {
+	const char *path; /* as given to config_load, not owned */
+	uint32_t n;       /* kept */
+	uint32_t total;   /* seen */
+	struct config_error e[CONFIG_ERRORS_MAX];
+};
+
+/* Load, resolve and check in one go. Returns 0 and *out, or -EINVAL (errors say why),
+ * -ENOMEM, or -errno of open/read (also told in errors). On failure *out is NULL. */
+int config_load(const char *path, struct config **out, struct config_errors *errors);
+/* The same from memory; `path` is what errors name. Key files resolve against its folder. */
+int config_parse(const char *path, const char *text, size_t size, struct config **out, struct config_errors *errors);
+/* Wipes keys. NULL is fine. */
+void config_free(struct config *c);
+
+/* "FILE:LINE:COLUMN: CODE: text" per line. */
+void config_errors_print(const struct config_errors *errors, FILE *to);
+
+/* Normalised JSON of the whole configuration in the flat `az ... show` shape; keys are "<hidden>". */
+void config_print(const struct config *c, FILE *to);

@@ -1,0 +1,353 @@
+/* The resources of a configuration, shaped like the cloud's own objects.
+ *
+ * A `struct config` is built by config_load() (load.c), checked by config_check() (check.c)
+ * and then never changed: control reads it from any thread. Names follow the vendor's
+ * schema (shared vocabulary: virtualNetworks, subnets, ...); what only metal needs stands
+ * under `appliance`. References are resolved to indexes by config_check(); NONE where absent.
+ */
+#pragma once
+
+#include "config/address.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define CFG_NONE (-1)
+
+/* Where an object or value stood in the file; line 0 = not from the file (a default). */
+struct cfg_mark {
+	uint32_t line;
+	uint32_t column;
+};
+
+struct cfg_prefixes {
+	struct ip_prefix *p;
+	uint32_t n;
+};
+
+struct cfg_strings {
+	char **s;
+	uint32_t n;
+};
+
+/* ---- virtual networks ------------------------------------------------------------ */
+
+struct cfg_subnet {
+	struct cfg_mark mark;
+	char *name;
+	struct cfg_prefixes prefixes; /* addressPrefix or addressPrefixes, inside the VNet's space */
+	char *nsg_ref, *route_table_ref;
+	int32_t nsg, route_table; /* index or CFG_NONE */
+	bool is_gateway;          /* name == GatewaySubnet */
+};
+
+enum cfg_peering_state { PEERING_INITIATED, PEERING_CONNECTED, PEERING_DISCONNECTED };
+
+struct cfg_peering {
+	struct cfg_mark mark;
+	char *name;
+	char *remote_ref;
+	int32_t remote;                   /* VNet index; CFG_NONE: remote VNet is not in this file */
+	int32_t partner;                  /* index among remote's peerings, CFG_NONE if one-sided */
+	bool allow_virtual_network_access; /* default true */
+	bool allow_forwarded_traffic;      /* default false */
+	bool allow_gateway_transit;        /* default false */
+	bool use_remote_gateways;          /* default false */
+	bool do_not_verify_remote_gateways;
+	bool strict_access;               /* appliance.strictAccess: access=false drops, not only the tag */
+	bool has_state;                   /* peeringState stood in the file */
+	enum cfg_peering_state stated;    /* as imported */
+	enum cfg_peering_state state;     /* derived by config_check */
+	struct cfg_prefixes remote_space; /* remoteAddressSpace as synced; empty = remote VNet's current */
+};
+
+struct cfg_vnet {
+	struct cfg_mark mark;
+	char *name, *id, *location, *cloud; /* cloud: "AzureCloud" unless said */
+	struct cfg_prefixes space;
+	struct cfg_subnet *subnets;
+	uint32_t n_subnets;
+	struct cfg_peering *peerings;
+	uint32_t n_peerings;
+	uint32_t flow_timeout_s; /* flowTimeoutInMinutes * 60, 240 by default */
+	int32_t gateway;         /* index of its VPN gateway or CFG_NONE */
+};
+
+/* ---- routing --------------------------------------------------------------------- */
+
+enum cfg_next_hop {
+	NEXT_HOP_VIRTUAL_NETWORK_GATEWAY,
+	NEXT_HOP_VNET_LOCAL,
+	NEXT_HOP_INTERNET,
+	NEXT_HOP_VIRTUAL_APPLIANCE,
+	NEXT_HOP_NONE,
+};
+
+struct cfg_route {
+	struct cfg_mark mark;
+	char *name;
+	struct ip_prefix prefix;
+	enum cfg_next_hop type;
+	struct ip_addr next_hop; /* VirtualAppliance only */
+};
+
+struct cfg_route_table {
+	struct cfg_mark mark;
+	char *name, *id;
+	bool disable_bgp_route_propagation;
+	struct cfg_route *routes;
+	uint32_t n_routes;
+};
+
+/* ---- filtering ------------------------------------------------------------------- */
+
+enum cfg_tag { TAG_ANY, TAG_VIRTUAL_NETWORK, TAG_INTERNET, TAG_AZURE_LOAD_BALANCER, TAG_PREFIXES, TAG_ASGS };
+
+struct cfg_port_range {
+	uint16_t first, last; /* inclusive, host order */
+};
+
+struct cfg_rule_side {
+	enum cfg_tag tag;
+	struct cfg_prefixes prefixes; /* TAG_PREFIXES */
+	struct cfg_strings asg_refs;  /* TAG_ASGS */
+	int32_t *asgs;                /* resolved, asg_refs.n of them */
+	struct cfg_port_range *ports; /* empty = any */
+	uint32_t n_ports;
+};
+
+enum cfg_direction { DIRECTION_INBOUND, DIRECTION_OUTBOUND };
+
+/* protocol: IP protocol number, or -1 for '*'. Icmp matches 1 on IPv4 and 58 on IPv6. */
+struct cfg_rule {
+	struct cfg_mark mark;
+	char *name;
+	int16_t protocol;
+	bool allow;
+	uint16_t priority; /* 100..4096; defaults 65000..65500 */
+	enum cfg_direction direction;
+	bool is_default;
+	struct cfg_rule_side source, destination;
+};
+
+/* Rules are sorted by direction, then priority, defaults last (config_check appends them). */
+struct cfg_nsg {
+	struct cfg_mark mark;
+	char *name, *id;
+	struct cfg_rule *rules;
+	uint32_t n_rules;
+};
+
+struct cfg_asg {
+	struct cfg_mark mark;
+	char *name, *id;
+};
+
+struct cfg_ip_config {
+	struct cfg_mark mark;
+	char *name, *subnet_ref; /* ".../virtualNetworks/V/subnets/S" or "V/S" */
+	int32_t vnet, subnet;
+	struct ip_addr address; /* privateIPAddress */
+	struct cfg_strings asg_refs;
+	int32_t *asgs;
+};
+
+struct cfg_nic {
+	struct cfg_mark mark;
+	char *name, *id;
+	bool enable_ip_forwarding;
+	bool has_mac;
+	struct mac_addr mac;
+	char *nsg_ref;
+	int32_t nsg;
+	struct cfg_ip_config *ip_configs;
+	uint32_t n_ip_configs;
+};
+
+/* ---- gateways -------------------------------------------------------------------- */
+
+struct cfg_public_ip {
+	struct cfg_mark mark;
+	char *name, *id;
+	struct ip_addr address;
+};
+
+struct cfg_gateway {
+	struct cfg_mark mark;
+	char *name, *id;
+	char *gateway_type, *vpn_type, *sku; /* Vpn; RouteBased, PolicyBased */
+	bool active_active, enable_bgp;
+	bool disable_replay_protection; /* disableIPSecReplayProtection */
+	char *subnet_ref;               /* first ipConfiguration's GatewaySubnet */
+	int32_t vnet, subnet;
+	struct cfg_strings public_ip_refs;
+	int32_t *public_ips; /* resolved, public_ip_refs.n of them */
+};
+
+struct cfg_local_gateway {
+	struct cfg_mark mark;
+	char *name, *id;
+	struct ip_addr address; /* gatewayIpAddress */
+	struct cfg_prefixes prefixes;
+};
+
+enum cfg_connection_type { CONNECTION_IPSEC, CONNECTION_VNET2VNET };
+
+/* A security association whose keys were given by hand. Algorithms by name, see sa_algorithms[]
+ * in check.c: AES-GCM-128|192|256, AES-CBC-128|256, NULL, AES-GMAC-128|192|256;
+ * integrity (CBC and NULL only): SHA1-96, SHA256-128, SHA384-192, SHA512-256. */
+enum cfg_encryption {
+	ENC_NULL,
+	ENC_AES_CBC_128,
+	ENC_AES_CBC_256,
+	ENC_AES_GCM_128,
+	ENC_AES_GCM_192,
+	ENC_AES_GCM_256,
+	ENC_AES_GMAC_128,
+	ENC_AES_GMAC_192,
+	ENC_AES_GMAC_256,
+};
+
+enum cfg_integrity { INTEG_NONE, INTEG_SHA1_96, INTEG_SHA256_128, INTEG_SHA384_192, INTEG_SHA512_256 };
+
+#define CFG_ENC_KEY_MAX 36 /* AES-256 key and 4 bytes of salt */
+#define CFG_AUTH_KEY_MAX 64
+
+struct cfg_sa {
+	struct cfg_mark mark;
+	bool outbound;
+	uint32_t spi; /* 256.. */
+	enum cfg_encryption encryption;
+	enum cfg_integrity integrity;
+	uint8_t enc_key[CFG_ENC_KEY_MAX]; /* GCM/GMAC: key then 4 bytes of salt */
+	uint8_t auth_key[CFG_AUTH_KEY_MAX];
+	uint8_t enc_key_len, auth_key_len;
+	bool esn;
+	uint16_t replay_window; /* 0 = off, else 64..4096, default 1024 */
+	bool udp_encap;         /* RFC 3948 */
+	uint16_t udp_local_port, udp_remote_port; /* 4500 by default */
+	uint16_t keepalive_s;   /* NAT keepalive, 0 = off, default 20 */
+	uint64_t life_bytes_soft, life_bytes_hard, life_packets_soft, life_packets_hard; /* 0 = none */
+};
+
+struct cfg_selector {
+	struct cfg_prefixes local, remote;
+};
+
+struct cfg_connection {
+	struct cfg_mark mark;
+	char *name, *id;
+	enum cfg_connection_type type;
+	char *gateway1_ref, *gateway2_ref, *local_gateway_ref;
+	int32_t gateway1, gateway2, local_gateway;
+	uint16_t routing_weight;
+	bool policy_based; /* usePolicyBasedTrafficSelectors */
+	struct cfg_selector *selectors; /* trafficSelectorPolicies; empty = any to any */
+	uint32_t n_selectors;
+	/* appliance part */
+	struct cfg_sa *sas;
+	uint32_t n_sas;
+	uint16_t mtu;       /* outer path MTU towards the peer, 0 = the uplink's */
+	uint16_t tcp_mss;   /* clamp to at most this, 0 = derived from the tunnel's MTU */
+	bool copy_dscp;     /* default true */
+	bool copy_df;       /* default true; false: outer DF clear */
+};
+
+/* ---- the appliance --------------------------------------------------------------- */
+
+enum cfg_driver {
+	DRIVER_PCI,
+	DRIVER_AF_XDP,
+	DRIVER_AF_PACKET,
+	DRIVER_TAP,
+	DRIVER_MEMIF,
+	DRIVER_VHOST_USER,
+	DRIVER_VIRTIO_USER,
+	DRIVER_PCAP,
+	DRIVER_RING,
+	DRIVER_NULL,
+};
+
+struct cfg_port {
+	struct cfg_mark mark;
+	char *name;
+	enum cfg_driver driver;
+	char *interface;         /* af_xdp, af_packet: kernel interface; tap: name to make */
+	char *address;           /* pci: 0000:01:00.0 */
+	char *path;              /* memif, vhost_user, virtio_user: socket */
+	char *rx_path, *tx_path; /* pcap files */
+	bool server;             /* memif role, vhost-user server */
+	uint16_t queues;         /* 0 = as many as workers, where the driver can */
+	uint16_t descriptors;    /* 0 = default */
+	uint16_t mtu;            /* 1500 by default, 68..9000 */
+	bool has_mac;
+	struct mac_addr mac;
+	bool force_copy, skb_mode; /* af_xdp */
+};
+
+struct cfg_attachment {
+	struct cfg_mark mark;
+	char *subnet_ref, *port_ref;
+	int32_t vnet, subnet, port;
+	uint16_t vlan; /* 0 = untagged */
+};
+
+/* A network outside every VNet: public addresses live here, tunnels leave here. */
+struct cfg_uplink {
+	struct cfg_mark mark;
+	char *name, *port_ref;
+	int32_t port;
+	uint16_t vlan;
+	struct cfg_prefixes addresses; /* our address with the length of its network: 192.0.2.1/24 */
+	struct ip_addr *address;       /* addresses.n: the addresses with host bits kept */
+	bool has_gateway4, has_gateway6;
+	struct ip_addr gateway4, gateway6;
+	bool internet;                 /* carries the next hop type Internet in clear */
+	struct cfg_strings vnet_refs;  /* VNets that Internet packets may enter */
+	int32_t *vnets;
+};
+
+struct cfg_appliance {
+	char *name;
+	uint16_t workers;     /* 1..64, default 1 */
+	int16_t *cores;       /* workers+1 of them (control first), or NULL: chosen from the affinity mask */
+	uint16_t n_cores;
+	uint32_t memory_mb;   /* 0 = derived */
+	enum { HUGEPAGES_AUTO, HUGEPAGES_ON, HUGEPAGES_OFF } hugepages;
+	uint32_t mbufs;       /* packet buffers, 0 = derived */
+	uint32_t flows;       /* flow table capacity, default 262144, 1024..16777216 */
+	uint32_t neighbours;  /* default 16384 */
+	uint16_t max_simd;    /* 0 = EAL's default; 256 or 512 */
+	char *socket;         /* control socket, default /run/isthmus/NAME.sock */
+	char *state_dir;      /* sequence high-water marks, default /var/lib/isthmus/NAME */
+	bool busy_poll;       /* default true; false: workers sleep a little when idle (shared cores) */
+	struct cfg_port *ports;
+	uint32_t n_ports;
+	struct cfg_attachment *attachments;
+	uint32_t n_attachments;
+	struct cfg_uplink *uplinks;
+	uint32_t n_uplinks;
+};
+
+struct config {
+	char *path;
+	struct cfg_appliance appliance;
+	struct cfg_vnet *vnets;
+	uint32_t n_vnets;
+	struct cfg_route_table *route_tables;
+	uint32_t n_route_tables;
+	struct cfg_nsg *nsgs;
+	uint32_t n_nsgs;
+	struct cfg_asg *asgs;
+	uint32_t n_asgs;
+	struct cfg_nic *nics;
+	uint32_t n_nics;
+	struct cfg_public_ip *public_ips;
+	uint32_t n_public_ips;
+	struct cfg_gateway *gateways;
+	uint32_t n_gateways;
+	struct cfg_local_gateway *local_gateways;
+	uint32_t n_local_gateways;
+	struct cfg_connection *connections;
+	uint32_t n_connections;
+};
