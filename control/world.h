@@ -1,0 +1,71 @@
+/* The world: one checked configuration turned into what the dataplane compiles and what tools show.
+ *
+ * world_build is called by the builder thread (and by offline tools); afterwards a world is
+ * read-only until world_free, which control calls when its view is retired.
+ */
+#pragma once
+
+#include "config/config.h"
+#include "dataplane/dataplane.h"
+
+/* Names: append-only texts that ids stand for ("nsg-web/securityRules/deny-ssh"); stable across reloads, so
+ * that counters keep their meaning. Thread-safe. Id 0 (NAME_NONE) is "". */
+struct names *names_create(void);
+void names_free(struct names *n);
+uint32_t names_id(struct names *n, const char *text);
+const char *names_text(const struct names *n, uint32_t id); /* valid as long as n */
+
+/* Interface ids by the name of the subnet ("vnet/subnet"), uplink ("uplink NAME") or gateway ("gateway NAME"):
+ * the same name keeps its id; a freed id is reused as late as possible. */
+struct iface_ids *iface_ids_create(void);
+void iface_ids_free(struct iface_ids *ids);
+
+enum effective_source { SOURCE_DEFAULT, SOURCE_USER, SOURCE_VIRTUAL_NETWORK_GATEWAY };
+
+/* The vendor's strings, show-effective-route-table. */
+enum effective_type {
+	EFFECTIVE_VNET_LOCAL,
+	EFFECTIVE_VNET_PEERING,
+	EFFECTIVE_VNET_GLOBAL_PEERING,
+	EFFECTIVE_INTERNET,
+	EFFECTIVE_NONE,
+	EFFECTIVE_VIRTUAL_APPLIANCE,
+	EFFECTIVE_VIRTUAL_NETWORK_GATEWAY,
+};
+
+struct effective_route {
+	struct ip_prefix prefix;
+	enum effective_source source;
+	enum effective_type type;
+	bool active;
+	struct ip_addr next_hop; /* family 0 = none */
+	const char *name;        /* of the user route, peering or connection; NULL for a default */
+	const char *why;         /* why Invalid or why it drops, NULL when neither */
+	uint32_t hop;            /* in spec.hop */
+};
+
+struct effective_table {
+	int32_t vnet, subnet; /* in config */
+	uint16_t iface;       /* IFACE_NONE: the subnet is not attached here */
+	struct effective_route *route; /* sorted by prefix, winner first */
+	uint32_t n;
+};
+
+struct world {
+	struct config *config; /* owned */
+	struct view_spec spec; /* as given to view_build; sa[].sa filled in by the SA store */
+	struct effective_table *table; /* one for each subnet of the file */
+	uint32_t n_tables;
+	struct warning { struct cfg_mark mark; char text[300]; } *warning; /* 0/0 UDR widens VirtualNetwork, ... */
+	uint32_t n_warnings;
+};
+
+/* Takes ownership of config on success. Errors that only compilation finds go to errors. */
+int world_build(struct config *config, struct names *names, struct iface_ids *ids, struct world **out, struct config_errors *errors);
+void world_free(struct world *w);
+
+const char *effective_type_name(enum effective_type t);
+const char *effective_source_name(enum effective_source s);
+const struct effective_table *world_table(const struct world *w, const char *vnet, const char *subnet);
+/* The subnet interface an address of a VNet belongs to, IFACE_NONE if none. */
+uint16_t world_iface_of(const struct world *w, int32_t vnet, const struct ip_addr *a);

@@ -1,0 +1,55 @@
+/* What goes over the command channel. Every order and event is a value of one cache line. */
+#pragma once
+
+#include "dataplane/channel.h"
+#include "dataplane/dataplane.h"
+
+#include <rte_mbuf.h>
+
+enum command_type {
+	COMMAND_VIEW,   /* use this view from now on */
+	COMMAND_TRACE,  /* trace packets that match */
+	COMMAND_FRAME,  /* transmit this finished L2 frame on port */
+	COMMAND_PACKET, /* route this L3 packet as if it came from iface, made by ourselves */
+	COMMAND_STOP,
+};
+
+struct command {
+	uint8_t type; /* enum command_type */
+	uint16_t port, iface;
+	uint32_t count;
+	union {
+		const struct view *view;
+		const struct flow_filter *filter; /* control keeps it until the next trace order's grace */
+		struct rte_mbuf *m;
+	};
+};
+
+enum event_type {
+	EVENT_PUNT,  /* a packet for control, which owns the mbuf now */
+	EVENT_TRACE, /* a finished trace record, malloc'ed beforehand by control, see trace.c */
+	EVENT_SA,    /* lifetime, exhaustion or low reserve */
+	EVENT_STOPPED,
+};
+
+enum sa_event_kind { SA_EVENT_SOFT, SA_EVENT_HARD, SA_EVENT_EXHAUSTED, SA_EVENT_RESERVE_LOW, SA_EVENT_REMOTE_PORT };
+
+struct event {
+	uint8_t type; /* enum event_type */
+	uint8_t class; /* enum punt_class or enum sa_event_kind */
+	uint8_t reason; /* enum drop_reason that made an ICMP error due */
+	uint16_t iface;  /* ingress */
+	uint16_t out;    /* PUNT_NEIGHBOUR: interface to resolve on */
+	uint16_t l3_off; /* of the IP header in the mbuf's data, ARP: of its header */
+	uint16_t flags;  /* enum packet_flag */
+	uint16_t mtu;    /* ICMP too big */
+	uint32_t name;
+	struct ip_addr address; /* PUNT_NEIGHBOUR: whom to resolve */
+	union {
+		struct rte_mbuf *m;
+		struct trace_record *trace;
+	};
+};
+
+_Static_assert(sizeof(struct command) <= CHANNEL_ELEMENT, "an order is one cache line");
+_Static_assert(sizeof(struct event) <= CHANNEL_ELEMENT, "an event is one cache line");

@@ -1,0 +1,63 @@
+/* A packet inside the pipeline, and the burst that carries it.
+ *
+ * Worker only; lives for one burst, in the worker's own memory (hot in L1), never in the mbuf.
+ * A stage keeps a packet (its pointer stays in burst->pkt), moves it to another place (takes
+ * the mbuf) or drops it with a reason. Pointers into packet data are valid until a stage
+ * prepends or replaces the mbuf; such a stage sets l3 anew.
+ */
+#pragma once
+
+#include "dataplane/dataplane.h"
+
+#include <rte_mbuf.h>
+
+#define BURST_MAX 64
+
+enum packet_flag {
+	PKT_V6 = 1 << 0,
+	PKT_FRAGMENT = 1 << 1,       /* any fragment */
+	PKT_LATER_FRAGMENT = 1 << 2, /* offset > 0: ports were filled in from the first one */
+	PKT_OPTIONS = 1 << 3,        /* IPv4 options or IPv6 extension headers */
+	PKT_DF = 1 << 4,             /* may not be fragmented (always for IPv6) */
+	PKT_FOREIGN = 1 << 5,        /* source outside the sending VNet: forwarded by an NVA */
+	PKT_OPENED = 1 << 6,         /* came out of a tunnel */
+	PKT_LOCAL = 1 << 7,          /* made by this appliance: no NSG, no source check */
+	PKT_TRACED = 1 << 8,
+	PKT_MOVED = 1 << 9,          /* handed off by another worker: already spread */
+};
+
+struct packet {
+	struct rte_mbuf *m;
+	uint8_t *l3;     /* the (inner) IP header */
+	uint16_t l3_len; /* total length by the header, without link padding */
+	uint16_t l4_off; /* from l3 */
+	uint16_t flags;
+	uint16_t iface;  /* ingress interface; after esp_open the tunnel's gateway interface */
+	uint16_t out;    /* egress interface, once routed */
+	uint16_t tunnel; /* once routed into, or opened from, a tunnel; else TUNNEL_NONE */
+	uint8_t protocol; /* after extension headers */
+	uint8_t ttl;
+	uint8_t tcp_flags;
+	uint8_t tos;
+	uint16_t source_port, destination_port; /* host order; ICMP echo: identifier in both, see flow.c */
+	uint32_t hop;  /* once routed */
+	uint32_t hash; /* symmetric, over addresses, protocol and ports (fragments: addresses) */
+	union {
+		struct {
+			rte_be32_t src, dst;
+		} v4;
+		struct {
+			uint8_t src[16], dst[16];
+		} v6;
+	};
+	uint64_t dmac; /* destination MAC of the frame to send (low 48 bits, as the neighbour word) */
+	struct trace_record *trace; /* PKT_TRACED */
+};
+
+struct burst {
+	uint16_t n;
+	uint16_t port, queue;
+	uint64_t now; /* TSC at its start */
+	struct packet *pkt[BURST_MAX];
+	struct packet slot[BURST_MAX];
+};

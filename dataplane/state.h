@@ -1,0 +1,48 @@
+/* The running dataplane, whole. Inside the dataplane only; the control thread owns it. */
+#pragma once
+
+#include "dataplane/worker.h"
+
+#define RETIRED_MAX 64
+
+struct retired {
+	const struct view *view;
+	uint64_t token; /* of rte_rcu_qsbr_start */
+};
+
+struct neighbours; /* neighbour.c: control's side of the table */
+struct exception;  /* exception.c: control's slow path (ARP, ND, ICMP) */
+
+struct dataplane {
+	/* constant after dataplane_create */
+	struct cfg_appliance appliance; /* numbers only; its pointers are not owned */
+	uint16_t n_workers;
+	struct worker *worker[WORKERS_MAX];
+	struct rte_rcu_qsbr *qsbr;
+	struct rte_mempool *pool;
+	struct flow_table *flows;
+	struct neighbour_table *neighbours;
+	uint64_t tsc_hz, start_tsc;
+
+	/* control thread */
+	struct view *view;
+	struct retired retired[RETIRED_MAX];
+	uint32_t n_retired;
+	uint64_t generation;
+	struct dataplane_events events;
+	struct neighbours *neighbour_state;
+	struct exception *exception;
+	uint64_t drops[DROP_REASON_COUNT]; /* control's own: packets it had to drop */
+	struct flow_filter filter[2]; /* the traced filter; alternates so that workers never see one change */
+	uint32_t filter_turn;
+};
+
+/* Control. Send a finished L2 frame / route an L3 packet of our own (m->data at the IP header, data off
+ * at l3_off) as if from iface. Ownership passes; a full ring frees it and counts NO_BUFFER. */
+void dataplane_send_frame(struct dataplane *dp, uint16_t port, struct rte_mbuf *m);
+void dataplane_send_packet(struct dataplane *dp, uint16_t iface, struct rte_mbuf *m, uint16_t l3_off);
+/* Control. Count a packet that control dropped, and free it. */
+void dataplane_drop(struct dataplane *dp, struct rte_mbuf *m, enum drop_reason reason);
+/* Control. A token for rte_rcu_qsbr_check: true once no worker can hold what was unpublished before. */
+uint64_t dataplane_grace_start(struct dataplane *dp);
+bool dataplane_grace_over(struct dataplane *dp, uint64_t token);

@@ -1,0 +1,96 @@
+/* The view: everything workers read, compiled from a view_spec, never changed once published.
+ *
+ * Inside the dataplane only. Parts (route tables, ACLs, tags) are objects of their own with a
+ * reference count that only the builder and control touch: a new view shares what did not change.
+ * Any id is valid: arrays are filled up to a power of two with objects that drop, and ids are
+ * masked where they come from outside the burst.
+ */
+#pragma once
+
+#include "dataplane/dataplane.h"
+
+#include <rte_common.h>
+#include <rte_ether.h>
+
+struct acl;    /* nsg.h */
+struct routes; /* route.h */
+struct tags;   /* route.h */
+
+struct nic {
+	struct ip_addr address;
+	bool forwarding, has_mac;
+	struct mac_addr mac;
+	const struct acl *acl_in, *acl_out; /* NULL: no NSG */
+	uint32_t name;
+};
+
+/* Read by every worker for every packet: what the fast path needs stands first. */
+struct iface {
+	uint8_t kind; /* enum iface_kind */
+	bool filter_in, filter_out; /* some NSG applies (subnet or one of its NICs) */
+	uint8_t n_prefixes;
+	uint16_t id, port, vlan, mtu;
+	uint32_t vnet;
+	rte_be32_t net4, mask4; /* first IPv4 prefix: quick source check; mask 0 and net 1: none */
+	struct rte_ether_addr mac;
+	const struct routes *routes;
+	const struct acl *acl_in, *acl_out; /* subnet stage, NULL: no NSG */
+	const struct tags *tags;
+	uint16_t flow_timeout_s;
+	uint32_t name;
+	const struct nic *nic; /* sorted by address */
+	uint32_t n_nics;
+	struct ip_addr address[IFACE_PREFIXES_MAX];
+	struct ip_prefix prefix[IFACE_PREFIXES_MAX];
+	struct ip_addr gateway4, gateway6;
+} __rte_cache_aligned;
+
+struct hop {
+	uint8_t kind; /* enum hop_kind */
+	uint8_t reason;
+	bool deny_forwarded;
+	uint16_t iface, tunnel;
+	uint32_t name, deny_name;
+	struct ip_addr address;
+};
+
+/* An SA as this view uses it: static data by pointer, state lives in struct sa (sa.h). */
+struct tunnel {
+	uint16_t id, gateway, uplink, mtu;
+	uint16_t tcp_mss;
+	bool copy_dscp, copy_df;
+	uint16_t n_selectors;
+	uint32_t name;
+	struct ip_addr local, remote;
+	struct sa *out; /* the newest usable outbound SA, NULL: none */
+	uint16_t inner_mtu; /* largest inner packet whose sealed form fits mtu */
+	const struct selector_spec *selector;
+};
+
+struct sa_slot {
+	uint32_t spi; /* 0 = free */
+	uint16_t tunnel;
+	struct sa *sa;
+};
+
+struct view {
+	uint64_t generation; /* set by dataplane_publish's caller side at build: previous + 1 */
+	uint32_t iface_mask, hop_mask, tunnel_mask, spi_mask;
+	const struct iface *iface;
+	const struct hop *hop;
+	const struct tunnel *tunnel;
+	const struct sa_slot *spi; /* open addressing, start at spi & spi_mask, at most SPI_PROBES_MAX */
+	const uint16_t (*attach)[4096]; /* [port][vlan] -> interface */
+	uint16_t n_ports;
+	struct routes **routes; /* owned references, for sharing and freeing */
+	struct acl **acl;
+	struct tags **tags;
+	uint32_t n_routes, n_acls, n_tags, n_ifaces, n_hops, n_tunnels, n_sas;
+	struct nic *nic_store;
+	struct selector_spec *selector_store;
+};
+
+#define SPI_PROBES_MAX 16
+
+/* The NIC that owns an address on an interface, NULL if none. Any thread. */
+const struct nic *iface_nic(const struct iface *i, const struct ip_addr *a);
