@@ -1,0 +1,62 @@
+# A thin front: meson builds, the scripts in tests/ do the rest.
+
+BUILD   ?= build
+PREFIX  ?= /usr/local
+SECONDS ?= 30
+SUITES  ?=
+PYTHON  := /usr/bin/python3
+MESON   := $(shell command -v /usr/bin/meson || echo meson)
+
+.PHONY: all help demo test bench fuzz lint format install clean prerequisites
+
+all: $(BUILD)/build.ninja
+	@$(MESON) compile -C $(BUILD) $(if $(V),-v)
+	@for f in isthmusd isthmus; do \
+		p=$$(find $(BUILD)/control -name $$f -type f -perm /111 | head -n 1); \
+		test -z "$$p" || ln -sfn "$${p#$(BUILD)/}" $(BUILD)/$$f; \
+	done
+
+$(BUILD)/build.ninja:
+	@$(MESON) setup --prefix=$(PREFIX) $(BUILD) >/dev/null || { $(MESON) setup --prefix=$(PREFIX) $(BUILD); exit 1; }
+
+help:
+	@echo 'make                  build $(BUILD)/isthmusd and $(BUILD)/isthmus'
+	@echo 'make demo             two appliances, a tunnel, NSG, peering and UDR on this machine (root)'
+	@echo 'make test             every suite; SUITES="unit whole" for some of them (root for all)'
+	@echo 'make bench            cycles per packet and stage'
+	@echo 'make fuzz             each fuzz target for SECONDS=$(SECONDS)'
+	@echo 'make lint             layer rules, format, sizes, scripts, man pages'
+	@echo 'make format           clang-format all C files in place'
+	@echo 'make install          PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)'
+	@echo 'make prerequisites    install the Debian packages of tests/packages.txt (root)'
+	@echo 'make clean            remove the build folders'
+
+prerequisites:
+	@tests/install.sh
+
+demo: prerequisites
+	@$(MAKE) --no-print-directory all
+	@$(PYTHON) tests/demo.py --build $(BUILD)
+
+test: prerequisites
+	@$(MAKE) --no-print-directory all
+	@$(PYTHON) tests/run.py --build $(BUILD) $(SUITES)
+
+bench: prerequisites
+	@$(MAKE) --no-print-directory all
+	@$(BUILD)/tests/bench/bench
+
+fuzz: prerequisites
+	@tests/fuzz/run.sh $(SECONDS)
+
+lint: prerequisites
+	@$(PYTHON) tests/lint/lint.py
+
+format:
+	@git ls-files '*.c' '*.h' | xargs clang-format -i
+
+install: all
+	@DESTDIR=$(DESTDIR) $(MESON) install -C $(BUILD) --no-rebuild
+
+clean:
+	@rm -rf $(BUILD) build-asan build-tsan build-clang build-fuzz

@@ -1,0 +1,46 @@
+#!/bin/sh
+# Runs every fuzz target for SECONDS (30) and reports each as a TAP case.
+#   run.sh [SECONDS] [TARGET...]
+# A crash leaves its input in build-fuzz/artifacts; run the target with that file to see it again.
+set -eu
+cd "$(dirname "$0")/../.."
+
+seconds=${1:-30}
+[ $# -eq 0 ] || shift
+build="build-fuzz"
+
+if [ ! -e $build/build.ninja ]; then
+	CC=clang meson setup $build -Dfuzz=true -Dbuildtype=debugoptimized -Db_sanitize=address,undefined \
+		-Db_lundef=false -Dc_args=-fsanitize=fuzzer-no-link >$build.log 2>&1 || { cat $build.log; exit 1; }
+	mv $build.log $build/setup.log
+fi
+meson compile -C $build >$build/compile.log 2>&1 || { cat $build/compile.log; exit 1; }
+mkdir -p $build/artifacts
+
+targets=${*:-$(find $build/tests/fuzz -maxdepth 1 -name 'fuzz_*' -type f -perm /111 -printf '%f\n' | sort)}
+# shellcheck disable=SC2086 # a list of words
+set -- $targets
+echo "1..$#"
+number=0 failed=0
+for target; do
+	number=$((number + 1))
+	name=${target#fuzz_}
+	corpus=$build/corpus/$name
+	mkdir -p "$corpus"
+	seeds=
+	[ ! -d "tests/fuzz/corpus/$name" ] || seeds=tests/fuzz/corpus/$name
+	log=$build/$target.log
+	# shellcheck disable=SC2086
+	if ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
+		LSAN_OPTIONS=suppressions=tests/lib/lsan.supp:print_suppressions=0 \
+		"$build/tests/fuzz/$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=4096 \
+		-artifact_prefix="$build/artifacts/$name-" -print_final_stats=1 "$corpus" $seeds >"$log" 2>&1; then
+		echo "ok $number - $name"
+		sed -n 's/^stat::number_of_executed_units: */# runs /p' "$log"
+	else
+		tail -n 60 "$log" | sed 's/^/# /'
+		echo "not ok $number - $name"
+		failed=1
+	fi
+done
+exit $failed

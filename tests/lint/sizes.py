@@ -1,0 +1,37 @@
+"""A function is a paragraph, a file is one idea: past the limits only with a reason in exceptions.txt."""
+
+import re
+
+FUNCTION_LINES = 80
+FILE_LINES = 500
+
+
+def exceptions(tree):
+    """{"path" or "path:function": reason}."""
+    listed = {}
+    if "tests/lint/exceptions.txt" in tree.files:
+        for line in tree.text("tests/lint/exceptions.txt").splitlines():
+            found = re.match(r"(\S+)\s+(\S.*)", line)
+            if found and not line.startswith("#"):
+                listed[found.group(1)] = found.group(2)
+    return listed
+
+
+def sizes(tree):
+    allowed = exceptions(tree)
+    used = set()
+    for function in tree.functions:
+        if function.length > FUNCTION_LINES:
+            key = f"{function.path}:{function.name}"
+            used.add(key)
+            if key not in allowed:
+                yield (f"{function.path}:{function.first}: {function.name} has {function.length} lines, "
+                       f"at most {FUNCTION_LINES}: a function is a paragraph")
+    for path in tree.select(".c", ".h", ".py", ".sh"):
+        lines = tree.text(path).count("\n")
+        if lines > FILE_LINES:
+            used.add(path)
+            if path not in allowed:
+                yield f"{path}:1: {lines} lines, at most {FILE_LINES}: two ideas in one file"
+    for key in sorted(set(allowed) - used):
+        yield f"tests/lint/exceptions.txt:1: {key} needs no exception any more"
