@@ -27,6 +27,8 @@
 	X(NOT_FOR_US, "not-for-us", "to this appliance, but nothing listens")                                          \
 	X(PUNT_RATE, "punt-rate", "exception path: over the rate of its class")                                        \
 	X(PUNT_FULL, "punt-full", "exception path: control is behind")                                                 \
+	X(L4_CHECKSUM, "l4-checksum", "to this appliance, with a wrong transport checksum")                            \
+	X(NEIGHBOUR_MALFORMED, "neighbour-malformed", "ARP or neighbour discovery that no honest host sends")          \
 	X(HANDLED, "handled", "taken by the appliance itself (ARP, ND, echo); not an error")                           \
 	/* NSG */                                                                                                      \
 	X(NSG_DENY, "nsg-deny", "a network security group rule denies it")                                             \
