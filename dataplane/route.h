@@ -1,29 +1,46 @@
 /* Route lookup: longest prefix over a subnet's own overlay and its gateway's shared table.
  *
- * routes_build, tags_build: builder thread. Lookups: workers (bursts) and verdicts (one).
+ * Build, reference, compare and free: builder thread (and control for the last reference).
+ * Lookups: workers (bursts) and verdicts (one), any thread that keeps the view.
  */
 #pragma once
 
 #include "dataplane/packet.h"
 #include "dataplane/view.h"
 
+/* Hop ids a table can carry: rte_fib stores one word of 31 bits, prefix length included. */
+#define ROUTE_HOPS_MAX (1u << 23)
+
 struct gateway_table;
 
+/* All builders take their spec in any order, refuse a prefix that stands in it twice, and return an object with
+ * one reference or NULL and a text. `x_same`: the object was built from equal content, so a new view may take a
+ * reference instead of building again; it compares the content itself, not a hash (hashes only narrow the search). */
 struct gateway_table *gateway_table_build(const struct gateway_table_spec *spec, char *error, size_t error_size);
-void gateway_table_free(struct gateway_table *t);
-
-/* gateway may be NULL; a reference is taken. */
-struct routes *routes_build(const struct routes_spec *spec, struct gateway_table *gateway, char *error, size_t error_size);
-void routes_free(struct routes *r);
-uint64_t routes_spec_hash(const struct routes_spec *spec);
+struct gateway_table *gateway_table_ref(struct gateway_table *t);
+bool gateway_table_same(const struct gateway_table *t, const struct gateway_table_spec *spec);
+void gateway_table_free(struct gateway_table *t); /* drops a reference; NULL is fine */
 uint64_t gateway_table_spec_hash(const struct gateway_table_spec *spec);
 
-/* Hop ids for n packets, each with the table of its own ingress interface. HOP_NONE: no route. */
+/* gateway may be NULL; a reference is taken. */
+struct routes *routes_build(
+	const struct routes_spec *spec, struct gateway_table *gateway, char *error, size_t error_size);
+struct routes *routes_ref(struct routes *r);
+bool routes_same(const struct routes *r, const struct routes_spec *spec, const struct gateway_table *gateway);
+void routes_free(struct routes *r);
+uint64_t routes_spec_hash(const struct routes_spec *spec);
+
+/* Hop id of one destination. HOP_NONE: no route. */
 uint32_t routes_lookup_v4(const struct routes *r, rte_be32_t destination);
 uint32_t routes_lookup_v6(const struct routes *r, const uint8_t destination[16]);
-void routes_lookup_bulk_v4(const struct routes *r, const rte_be32_t *destination, uint32_t *hop, uint16_t n);
+
+/* Hop ids of at most BURST_MAX packets, each with the table of its own ingress interface. */
+void routes_lookup_burst_v4(const struct routes *const *r, const rte_be32_t *destination, uint32_t *hop, uint16_t n);
+void routes_lookup_burst_v6(const struct routes *const *r, const uint8_t (*destination)[16], uint32_t *hop, uint16_t n);
 
 struct tags *tags_build(const struct tags_spec *spec, char *error, size_t error_size);
+struct tags *tags_ref(struct tags *t);
+bool tags_same(const struct tags *t, const struct tags_spec *spec);
 void tags_free(struct tags *t);
 uint64_t tags_spec_hash(const struct tags_spec *spec);
 /* TAG_BIT_*; an address no prefix covers is TAG_BIT_INTERNET. */
