@@ -35,9 +35,9 @@ enum event_type {
 enum sa_event_kind { SA_EVENT_SOFT, SA_EVENT_HARD, SA_EVENT_EXHAUSTED, SA_EVENT_RESERVE_LOW, SA_EVENT_REMOTE_PORT };
 
 struct event {
-	uint8_t type; /* enum event_type */
-	uint8_t class; /* enum punt_class or enum sa_event_kind */
-	uint8_t reason; /* enum drop_reason that made an ICMP error due */
+	uint8_t type;    /* enum event_type */
+	uint8_t class;   /* enum punt_class or enum sa_event_kind */
+	uint8_t reason;  /* enum drop_reason that made an ICMP error due */
 	uint16_t iface;  /* ingress */
 	uint16_t out;    /* PUNT_NEIGHBOUR: interface to resolve on */
 	uint16_t l3_off; /* of the IP header in the mbuf's data, ARP: of its header */

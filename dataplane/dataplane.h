@@ -43,17 +43,17 @@ enum iface_kind {
 struct iface_spec {
 	enum iface_kind kind;
 	uint32_t name;
-	uint16_t port; /* not for IFACE_GATEWAY */
-	uint16_t vlan; /* 0 = untagged */
-	uint16_t mtu;  /* of the L3 packet */
-	uint32_t vnet; /* any number, equal for interfaces of one VNet; 0 for an uplink */
-	struct ip_addr address[IFACE_PREFIXES_MAX]; /* ours: answered by ARP/ND, echo */
+	uint16_t port;                               /* not for IFACE_GATEWAY */
+	uint16_t vlan;                               /* 0 = untagged */
+	uint16_t mtu;                                /* of the L3 packet */
+	uint32_t vnet;                               /* any number, equal for interfaces of one VNet; 0 for an uplink */
+	struct ip_addr address[IFACE_PREFIXES_MAX];  /* ours: answered by ARP/ND, echo */
 	struct ip_prefix prefix[IFACE_PREFIXES_MAX]; /* on-link network of address[i] */
 	uint16_t n_prefixes;
 	struct ip_addr gateway4, gateway6; /* uplink: next hop off-link; family 0 = none */
-	uint32_t routes;                    /* index of its route table in view_spec.routes */
-	uint32_t acl_in, acl_out;           /* subnet stage: index in acls, ACL_NONE */
-	uint32_t tags;                      /* index in tags: service tag bits of an address as seen from here */
+	uint32_t routes;                   /* index of its route table in view_spec.routes */
+	uint32_t acl_in, acl_out;          /* subnet stage: index in acls, ACL_NONE */
+	uint32_t tags;                     /* index in tags: service tag bits of an address as seen from here */
 	uint16_t flow_timeout_s;
 };
 
@@ -116,6 +116,7 @@ struct gateway_table_spec {
 #define TAG_BIT_VNET 0x01
 #define TAG_BIT_INTERNET 0x02
 #define TAG_BIT_LOAD_BALANCER 0x04
+#define TAG_BIT_OWN_VNET 0x08 /* inside the address space of this very VNet (beside TAG_BIT_VNET) */
 
 struct tag_spec {
 	struct ip_prefix prefix;
@@ -217,8 +218,8 @@ void view_free(struct view *v);
 
 struct sa_counters {
 	uint64_t packets, bytes;
-	uint64_t sequence;     /* outbound: next to be used; inbound: highest accepted */
-	uint64_t reserved;     /* outbound: numbers below this may be used */
+	uint64_t sequence; /* outbound: next to be used; inbound: highest accepted */
+	uint64_t reserved; /* outbound: numbers below this may be used */
 	uint64_t drops;
 	uint64_t last_used_ns; /* clock_boot_ns, 0 = never; accuracy of dataplane_poll */
 	bool soft_expired, hard_expired, exhausted;
@@ -247,8 +248,11 @@ struct dataplane_events {
 	void (*trace)(void *context, const struct trace_record *record);
 };
 
-/* EAL must be up and ports open. Makes tables, rings, workers' memory. */
-struct dataplane *dataplane_create(const struct cfg_appliance *a, char *error, size_t error_size);
+struct rte_mempool;
+
+/* EAL must be up and ports open on this packet pool. Makes tables, rings, workers' memory. */
+struct dataplane *dataplane_create(
+	const struct cfg_appliance *a, struct rte_mempool *pool, char *error, size_t error_size);
 /* Launch the workers on their lcores with this first view (ownership passes). */
 int dataplane_start(struct dataplane *dp, struct view *first, const struct dataplane_events *events);
 /* Enqueue the view to every worker, then start the grace period that frees the old one. -EAGAIN: a ring
@@ -283,7 +287,7 @@ enum stage {
 #define X(symbol, name) STAGE_##symbol,
 	STAGES(X)
 #undef X
-	STAGE_COUNT
+		STAGE_COUNT
 };
 
 const char *stage_name(enum stage s);
@@ -314,7 +318,7 @@ enum flow_tcp_state { FLOW_NOT_TCP, FLOW_TCP_SYN, FLOW_TCP_ESTABLISHED, FLOW_TCP
 struct flow_info {
 	uint16_t iface;
 	uint8_t protocol;
-	bool inbound; /* opened towards the subnet */
+	bool inbound;                       /* opened towards the subnet */
 	struct ip_addr source, destination; /* of the packet that opened it */
 	uint16_t source_port, destination_port;
 	enum flow_tcp_state tcp;
@@ -323,9 +327,18 @@ struct flow_info {
 };
 
 /* Calls each() for up to max flows that match (family NONE = any). Returns the number of live flows. */
-uint32_t dataplane_flows(const struct dataplane *dp, uint32_t max, void (*each)(void *, const struct flow_info *), void *context);
+uint32_t dataplane_flows(
+	const struct dataplane *dp, uint32_t max, void (*each)(void *, const struct flow_info *), void *context);
 
-enum neighbour_state { NEIGHBOUR_FREE, NEIGHBOUR_INCOMPLETE, NEIGHBOUR_REACHABLE, NEIGHBOUR_STALE, NEIGHBOUR_PROBE, NEIGHBOUR_FAILED, NEIGHBOUR_STATIC };
+enum neighbour_state {
+	NEIGHBOUR_FREE,
+	NEIGHBOUR_INCOMPLETE,
+	NEIGHBOUR_REACHABLE,
+	NEIGHBOUR_STALE,
+	NEIGHBOUR_PROBE,
+	NEIGHBOUR_FAILED,
+	NEIGHBOUR_STATIC
+};
 
 struct neighbour_info {
 	uint16_t iface;
@@ -335,14 +348,15 @@ struct neighbour_info {
 	uint32_t age_s, waiting;
 };
 
-uint32_t dataplane_neighbours(const struct dataplane *dp, uint32_t max, void (*each)(void *, const struct neighbour_info *), void *context);
+uint32_t dataplane_neighbours(
+	const struct dataplane *dp, uint32_t max, void (*each)(void *, const struct neighbour_info *), void *context);
 
 /* ---- tracing -------------------------------------------------------------------------- */
 
 struct flow_filter {
-	uint16_t iface;                      /* IFACE_NONE = any */
-	struct ip_prefix source, destination; /* family 0 = any */
-	int16_t protocol;                    /* -1 = any */
+	uint16_t iface;                         /* IFACE_NONE = any */
+	struct ip_prefix source, destination;   /* family 0 = any */
+	int16_t protocol;                       /* -1 = any */
 	uint16_t source_port, destination_port; /* 0 = any */
 };
 
@@ -357,8 +371,19 @@ struct trace_step {
 };
 
 enum trace_verdict {
-	TRACE_RECEIVED, TRACE_OPENED, TRACE_ADMITTED, TRACE_ALLOWED_BY_RULE, TRACE_ALLOWED_BY_FLOW, TRACE_NO_NSG,
-	TRACE_ROUTED, TRACE_NEIGHBOUR, TRACE_SEALED, TRACE_FRAGMENTED, TRACE_SENT, TRACE_PUNTED, TRACE_DROPPED,
+	TRACE_RECEIVED,
+	TRACE_OPENED,
+	TRACE_ADMITTED,
+	TRACE_ALLOWED_BY_RULE,
+	TRACE_ALLOWED_BY_FLOW,
+	TRACE_NO_NSG,
+	TRACE_ROUTED,
+	TRACE_NEIGHBOUR,
+	TRACE_SEALED,
+	TRACE_FRAGMENTED,
+	TRACE_SENT,
+	TRACE_PUNTED,
+	TRACE_DROPPED,
 };
 
 struct trace_record {
@@ -402,4 +427,3 @@ struct route_verdict {
  * destination when inbound). Flow state is not looked at: this is the verdict of a first packet. */
 void verdict_nsg(const struct view *v, const struct verdict_packet *p, bool inbound, struct acl_verdict *out);
 void verdict_route(const struct view *v, const struct verdict_packet *p, struct route_verdict *out);
-

@@ -75,7 +75,7 @@ enum drop_reason {
 #define X(symbol, name, text) DROP_##symbol,
 	DROP_REASONS(X)
 #undef X
-	DROP_REASON_COUNT
+		DROP_REASON_COUNT
 };
 
 /* Any thread. Never NULL. */

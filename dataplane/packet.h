@@ -23,7 +23,7 @@ enum packet_flag {
 	PKT_OPENED = 1 << 6,         /* came out of a tunnel */
 	PKT_LOCAL = 1 << 7,          /* made by this appliance: no NSG, no source check */
 	PKT_TRACED = 1 << 8,
-	PKT_MOVED = 1 << 9,          /* handed off by another worker: already spread */
+	PKT_MOVED = 1 << 9, /* handed off by another worker: already spread */
 };
 
 struct packet {
@@ -32,15 +32,15 @@ struct packet {
 	uint16_t l3_len; /* total length by the header, without link padding */
 	uint16_t l4_off; /* from l3 */
 	uint16_t flags;
-	uint16_t iface;  /* ingress interface; after esp_open the tunnel's gateway interface */
-	uint16_t out;    /* egress interface, once routed */
-	uint16_t tunnel; /* once routed into, or opened from, a tunnel; else TUNNEL_NONE */
+	uint16_t iface;   /* ingress interface; after esp_open the tunnel's gateway interface */
+	uint16_t out;     /* egress interface, once routed */
+	uint16_t tunnel;  /* once routed into, or opened from, a tunnel; else TUNNEL_NONE */
 	uint8_t protocol; /* after extension headers */
 	uint8_t ttl;
 	uint8_t tcp_flags;
 	uint8_t tos;
 	uint16_t source_port, destination_port; /* host order; ICMP echo: identifier in both, see flow.c */
-	uint32_t hop;  /* once routed */
+	uint32_t hop;                           /* once routed */
 	uint32_t hash; /* symmetric, over addresses, protocol and ports (fragments: addresses) */
 	union {
 		struct {
@@ -50,14 +50,14 @@ struct packet {
 			uint8_t src[16], dst[16];
 		} v6;
 	};
-	uint64_t dmac; /* destination MAC of the frame to send (low 48 bits, as the neighbour word) */
+	uint64_t dmac;              /* destination MAC of the frame to send (low 48 bits, as the neighbour word) */
 	struct trace_record *trace; /* PKT_TRACED */
 };
 
 struct burst {
 	uint16_t n;
-	uint16_t port, queue;
-	uint64_t now; /* TSC at its start */
+	bool tunnels;  /* some packet goes into a tunnel */
+	uint16_t used; /* slots handed out: slot[used++] is the next free one, up to BURST_MAX */
 	struct packet *pkt[BURST_MAX];
 	struct packet slot[BURST_MAX];
 };

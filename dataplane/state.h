@@ -33,10 +33,13 @@ struct dataplane {
 	struct neighbours *neighbour_state;
 	struct exception *exception;
 	uint64_t drops[DROP_REASON_COUNT]; /* control's own: packets it had to drop */
-	struct flow_filter filter[2]; /* the traced filter; alternates so that workers never see one change */
+	struct flow_filter filter[2];      /* the traced filter; alternates so that workers never see one change */
 	uint32_t filter_turn;
 };
 
+/* Control. Make `first` the view of all workers before they run; dataplane_start does this, and so do tests that
+ * turn the workers themselves (worker_turn). */
+void dataplane_prime(struct dataplane *dp, struct view *first, const struct dataplane_events *events);
 /* Control. Send a finished L2 frame / route an L3 packet of our own (m->data at the IP header, data off
  * at l3_off) as if from iface. Ownership passes; a full ring frees it and counts NO_BUFFER. */
 void dataplane_send_frame(struct dataplane *dp, uint16_t port, struct rte_mbuf *m);

@@ -12,9 +12,10 @@
 #include <rte_common.h>
 #include <rte_ether.h>
 
-struct acl;    /* nsg.h */
-struct routes; /* route.h */
-struct tags;   /* route.h */
+struct acl;           /* nsg.h */
+struct routes;        /* route.h */
+struct tags;          /* route.h */
+struct gateway_table; /* route.h */
 
 struct nic {
 	struct ip_addr address;
@@ -26,11 +27,12 @@ struct nic {
 
 /* Read by every worker for every packet: what the fast path needs stands first. */
 struct iface {
-	uint8_t kind; /* enum iface_kind */
+	uint8_t kind;               /* enum iface_kind */
 	bool filter_in, filter_out; /* some NSG applies (subnet or one of its NICs) */
 	uint8_t n_prefixes;
 	uint16_t id, port, vlan, mtu;
 	uint32_t vnet;
+	bool edges;             /* the first IPv4 prefix has a network and a broadcast address */
 	rte_be32_t net4, mask4; /* first IPv4 prefix: quick source check; mask 0 and net 1: none */
 	struct rte_ether_addr mac;
 	const struct routes *routes;
@@ -63,6 +65,8 @@ struct tunnel {
 	uint32_t name;
 	struct ip_addr local, remote;
 	struct sa *out; /* the newest usable outbound SA, NULL: none */
+	struct ip_addr
+		next_hop;   /* on the uplink: remote itself when on-link, else the uplink's gateway; family 0 = none */
 	uint16_t inner_mtu; /* largest inner packet whose sealed form fits mtu */
 	const struct selector_spec *selector;
 };
@@ -79,13 +83,15 @@ struct view {
 	const struct iface *iface;
 	const struct hop *hop;
 	const struct tunnel *tunnel;
-	const struct sa_slot *spi; /* open addressing, start at spi & spi_mask, at most SPI_PROBES_MAX */
+	const struct sa_slot *spi;      /* open addressing, start at spi & spi_mask, at most SPI_PROBES_MAX */
 	const uint16_t (*attach)[4096]; /* [port][vlan] -> interface */
 	uint16_t n_ports;
-	struct routes **routes; /* owned references, for sharing and freeing */
+	/* owned references to compiled objects that several views may share; index as in the spec */
+	struct routes **routes;
+	struct gateway_table **gateway_table;
 	struct acl **acl;
 	struct tags **tags;
-	uint32_t n_routes, n_acls, n_tags, n_ifaces, n_hops, n_tunnels, n_sas;
+	uint32_t n_routes, n_gateway_tables, n_acls, n_tags, n_ifaces, n_hops, n_tunnels, n_sas;
 	struct nic *nic_store;
 	struct selector_spec *selector_store;
 };

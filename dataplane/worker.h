@@ -19,6 +19,7 @@ struct fragment_table;
 
 struct tx_buffer {
 	uint16_t n, port, queue;
+	uint16_t owner; /* the worker that may send on this port and queue */
 	struct rte_mbuf *m[TX_QUEUE_MAX];
 };
 
@@ -36,6 +37,8 @@ struct worker {
 		bool spread; /* software RSS: hand packets to the worker their hash names */
 	} rx[WORKER_QUEUES_MAX];
 	struct dataplane *dp;
+	struct worker **peer; /* all workers, by id */
+	uint16_t n_ports;
 	struct rte_rcu_qsbr *qsbr;
 	struct rte_mempool *pool;
 	struct flow_table *flows;           /* shared by all workers, see flow.c */
@@ -47,8 +50,11 @@ struct worker {
 
 	/* the worker writes; control reads counters without a lock (aligned 64-bit words) */
 	const struct view *view __rte_cache_aligned;
-	uint64_t now; /* TSC at the start of this burst */
+	uint64_t now;   /* TSC at the start of this burst */
 	uint32_t now_s; /* whole seconds since start, for flow ages */
+	uint64_t start_tsc, stage_start;
+	bool stopping;
+	uint32_t idle; /* loops without work in a row */
 	struct {
 		uint64_t loops, busy_loops, bursts, rx_packets, tx_packets, punted, longest_burst_cycles;
 		uint64_t stage_cycles[STAGE_COUNT], stage_packets[STAGE_COUNT];
@@ -59,11 +65,15 @@ struct worker {
 	struct trace_state *trace; /* trace.c */
 	struct tx_buffer tx[PORTS_MAX];
 	struct burst burst;
+	struct burst pieces;                /* what an oversize packet is split into */
+	struct packet *oversize[BURST_MAX]; /* to be split before they go on: see pipeline.c */
+	uint16_t n_oversize;
 
 	/* channels: each side writes its own half */
 	struct channel down __rte_cache_aligned;
 	struct channel up;
 	struct rte_ring *handoff; /* frames other workers give us; many producers, we consume */
+	struct rte_ring *outbox;  /* finished frames others give us because only we may send on their port */
 };
 
 /* Count, note the trace, free the mbuf. The packet is gone afterwards. */
@@ -81,24 +91,30 @@ void punt(struct worker *w, struct packet *p, enum punt_class class, enum drop_r
 bool worker_event(struct worker *w, const struct event *e);
 
 /* Notes a step when the packet is traced; one predictable branch when not. */
-void trace_note(struct packet *p, enum stage stage, enum trace_verdict verdict, uint16_t iface, uint32_t name, uint32_t value);
+void trace_note(
+	struct packet *p, enum stage stage, enum trace_verdict verdict, uint16_t iface, uint32_t name, uint32_t value);
 #define TRACE(p, ...)                                                                                                  \
 	do {                                                                                                           \
 		if (unlikely((p)->flags & PKT_TRACED))                                                                 \
 			trace_note((p), __VA_ARGS__);                                                                  \
 	} while (0)
 
+/* One turn of the loop: report quiescence, drain orders, then packets. False: told to stop. */
+bool worker_turn(struct worker *w);
+/* The lcore's main function. */
+int worker_main(void *worker);
+
 /* ---- the stages, in the order of the path: each gathers, decides for all, compacts ---------- */
 
-void parse(struct worker *w, struct burst *b);      /* L2, interface, IP header, L4, fragments noted */
-void esp_open(struct worker *w, struct burst *b);   /* tunnel packets to our uplink addresses */
-void admit(struct worker *w, struct burst *b);      /* source check, TTL, to ourselves: punt */
-void nsg_out(struct worker *w, struct burst *b);    /* rules of the sending NIC and subnet */
-void route(struct worker *w, struct burst *b);      /* effective route -> hop */
-void nsg_in(struct worker *w, struct burst *b);     /* rules of the receiving subnet and NIC */
-void hop(struct worker *w, struct burst *b);        /* TTL, MTU, neighbour or tunnel */
-void esp_seal(struct worker *w, struct burst *b);   /* tunnel hops: encapsulate, encrypt, outer next hop */
-void transmit(struct worker *w, struct burst *b);   /* link header, tx buffer */
+void parse(struct worker *w, struct burst *b);    /* L2, interface, IP header, L4, fragments noted */
+void esp_open(struct worker *w, struct burst *b); /* tunnel packets to our uplink addresses */
+void admit(struct worker *w, struct burst *b);    /* source check, TTL, to ourselves: punt */
+void nsg_out(struct worker *w, struct burst *b);  /* rules of the sending NIC and subnet */
+void route(struct worker *w, struct burst *b);    /* effective route -> hop */
+void nsg_in(struct worker *w, struct burst *b);   /* rules of the receiving subnet and NIC */
+void hop(struct worker *w, struct burst *b);      /* TTL, MTU, neighbour or tunnel */
+void esp_seal(struct worker *w, struct burst *b); /* tunnel hops: encapsulate, encrypt, outer next hop */
+void transmit(struct worker *w, struct burst *b); /* link header, tx buffer */
 
 /* Parse the IP header at l3 (length available) into p: addresses, protocol, ports, flags, hash.
  * Returns 0 or the drop reason + 1... see parse.c. Used for inner packets too. */

@@ -1,0 +1,173 @@
+/* The packet path reads top to bottom here: from the wire to the wire.
+ *
+ * Worker only. Each stage gathers, decides for the whole burst, and leaves the packets it kept in
+ * order. Packets larger than their hop's MTU are set aside by hop() and go through the last stages
+ * in pieces after their burst.
+ */
+#include "dataplane/pipeline.h"
+#include "dataplane/fragment.h"
+#include "dataplane/handoff.h"
+#include "dataplane/trace.h"
+
+#include "drivers/clock.h"
+
+/* Run a stage and account its packets and cycles to it; one TSC read a stage. */
+#define STAGE(w, b, id, call)                                                                                          \
+	do {                                                                                                           \
+		uint64_t t_;                                                                                           \
+                                                                                                                       \
+		if ((b)->n == 0)                                                                                       \
+			break;                                                                                         \
+		(w)->stats.stage_packets[id] += (b)->n;                                                                \
+		call;                                                                                                  \
+		t_ = clock_tsc();                                                                                      \
+		(w)->stats.stage_cycles[id] += t_ - (w)->stage_start;                                                  \
+		(w)->stage_start = t_;                                                                                 \
+	} while (0)
+
+static inline uint16_t
+flags_of(const struct burst *b)
+{
+	uint16_t flags = 0;
+
+	for (uint16_t i = 0; i < b->n; i++)
+		flags |= b->pkt[i]->flags;
+	return flags;
+}
+
+static inline void
+choose(struct worker *w, struct burst *b, enum stage stage)
+{
+	if (unlikely(w->trace->remaining != 0))
+		trace_choose(w, b, stage);
+}
+
+static void
+last_stages(struct worker *w, struct burst *b)
+{
+	STAGE(w, b, STAGE_HOP, hop(w, b));
+	if (b->tunnels)
+		STAGE(w, b, STAGE_ESP_SEAL, esp_seal(w, b));
+	STAGE(w, b, STAGE_TX, transmit(w, b));
+}
+
+/* One packet becomes many; they take the route that was found for it. */
+static void
+split(struct worker *w, struct packet *p)
+{
+	struct burst *b = &w->pieces;
+	struct rte_mbuf *m[BURST_MAX];
+	uint16_t mtu = p->tunnel != TUNNEL_NONE ? w->view->tunnel[p->tunnel].inner_mtu : w->view->iface[p->out].mtu;
+	struct packet whole = *p;
+	uint16_t n;
+
+	if (p->flags & PKT_TRACED) {
+		trace_note(p, STAGE_HOP, TRACE_FRAGMENTED, p->out, NAME_NONE, mtu);
+		trace_end(w, p);
+	}
+	n = fragment_split(w, p, mtu, m, BURST_MAX);
+	b->n = b->used = 0;
+	b->tunnels = whole.tunnel != TUNNEL_NONE;
+	for (uint16_t i = 0; i < n; i++) {
+		struct packet *q = &b->slot[b->used++];
+
+		*q = whole;
+		q->m = m[i];
+		q->flags &= ~PKT_TRACED;
+		if (parse_ip(q, rte_pktmbuf_mtod(m[i], uint8_t *), m[i]->data_len) != PARSE_OK) {
+			drop(w, q, DROP_FRAGMENT_MALFORMED);
+			continue;
+		}
+		q->source_port = whole.source_port;
+		q->destination_port = whole.destination_port;
+		b->pkt[b->n++] = q;
+	}
+	last_stages(w, b);
+}
+
+static void
+send_routed(struct worker *w, struct burst *b)
+{
+	b->tunnels = false;
+	for (uint16_t i = 0; i < b->n; i++)
+		b->tunnels |= b->pkt[i]->tunnel != TUNNEL_NONE;
+
+	last_stages(w, b);
+
+	while (unlikely(w->n_oversize != 0))
+		split(w, w->oversize[--w->n_oversize]);
+}
+
+static void
+run(struct worker *w, struct burst *b, bool spread)
+{
+	STAGE(w, b, STAGE_PARSE, parse(w, b));
+	if (spread)
+		handoff_spread(w, b);
+	choose(w, b, STAGE_PARSE);
+
+	if (unlikely(flags_of(b) & PKT_FRAGMENT))
+		fragments_reassemble(w, b);
+	STAGE(w, b, STAGE_ESP_OPEN, esp_open(w, b));
+	choose(w, b, STAGE_ESP_OPEN);
+
+	if (unlikely(flags_of(b) & PKT_FRAGMENT))
+		fragments_virtual(w, b);
+	STAGE(w, b, STAGE_ADMIT, admit(w, b));
+	STAGE(w, b, STAGE_NSG_OUT, nsg_out(w, b));
+	STAGE(w, b, STAGE_ROUTE, route(w, b));
+	STAGE(w, b, STAGE_NSG_IN, nsg_in(w, b));
+	send_routed(w, b);
+}
+
+static void
+burst_fill(struct burst *b, struct rte_mbuf **m, uint16_t n, uint16_t flags)
+{
+	for (uint16_t i = 0; i < n; i++) {
+		struct packet *p = &b->slot[i];
+
+		p->m = m[i];
+		p->flags = flags;
+		p->tunnel = TUNNEL_NONE;
+		p->out = IFACE_NONE;
+		p->iface = IFACE_NONE;
+		p->hop = HOP_NONE;
+		b->pkt[i] = p;
+	}
+	b->n = b->used = n;
+}
+
+void
+pipeline_run(struct worker *w, struct rte_mbuf **m, uint16_t n, bool spread)
+{
+	uint64_t start = clock_tsc(), took;
+
+	w->now = w->stage_start = start;
+	w->stats.bursts++;
+	w->stats.rx_packets += n;
+	burst_fill(&w->burst, m, n, 0);
+	run(w, &w->burst, spread);
+
+	took = clock_tsc() - start;
+	if (took > w->stats.longest_burst_cycles)
+		w->stats.longest_burst_cycles = took;
+}
+
+void
+pipeline_local(struct worker *w, struct rte_mbuf *m, uint16_t iface)
+{
+	struct burst *b = &w->burst;
+	struct packet *p = &b->slot[0];
+	enum drop_reason r;
+
+	w->now = w->stage_start = clock_tsc();
+	burst_fill(b, &m, 1, PKT_LOCAL);
+	p->iface = iface & w->view->iface_mask;
+	r = parse_ip(p, rte_pktmbuf_mtod(m, uint8_t *), m->data_len);
+	if (r != PARSE_OK) {
+		drop(w, p, r);
+		return;
+	}
+	STAGE(w, b, STAGE_ROUTE, route(w, b));
+	send_routed(w, b);
+}

@@ -1,0 +1,12 @@
+/* The packet path, whole. Worker only. */
+#pragma once
+
+#include "dataplane/worker.h"
+
+#define RX_BURST 32 /* leaves room in a burst for fragments that were waiting */
+
+/* n frames as they came from a port (mbuf->port names it): from the wire to the wire. spread: hand
+ * packets of other workers' flows over first. */
+void pipeline_run(struct worker *w, struct rte_mbuf **m, uint16_t n, bool spread);
+/* A packet of our own, as if it came from iface; l3 at the start of the mbuf's data. */
+void pipeline_local(struct worker *w, struct rte_mbuf *m, uint16_t iface);

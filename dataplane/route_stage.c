@@ -1,0 +1,75 @@
+/* Route: the effective route of each packet's subnet names its hop; hops that drop, drop here.
+ *
+ * Worker only. What is for ourselves leaves for control.
+ */
+#include "dataplane/route.h"
+#include "dataplane/worker.h"
+
+#include <netinet/in.h>
+
+static void
+lookup(const struct view *v, struct burst *b)
+{
+	for (uint16_t i = 0; i < b->n; i++) {
+		struct packet *p = b->pkt[i];
+		const struct routes *r = v->iface[p->iface].routes;
+		uint32_t id = p->flags & PKT_V6 ? routes_lookup_v6(r, p->v6.dst) : routes_lookup_v4(r, p->v4.dst);
+
+		p->hop = id & v->hop_mask;
+	}
+}
+
+static void
+deliver_local(struct worker *w, struct packet *p)
+{
+	uint8_t type = p->l3[p->l4_off];
+	bool echo = !(p->flags & PKT_FRAGMENT) &&
+		    ((p->protocol == IPPROTO_ICMP && type == 8) || (p->protocol == IPPROTO_ICMPV6 && type == 128));
+
+	punt(w, p, echo ? PUNT_ECHO : PUNT_LOCAL, DROP_NOT_FOR_US, IFACE_NONE, NULL, 0);
+}
+
+/* True: stays in the burst. */
+static bool
+follow(struct worker *w, struct packet *p)
+{
+	const struct hop *h = &w->view->hop[p->hop];
+
+	TRACE(p, STAGE_ROUTE, TRACE_ROUTED, h->iface, h->name, p->hop);
+	if (unlikely(h->deny_forwarded) && (p->flags & PKT_FOREIGN)) {
+		drop_named(w, p, DROP_PEER_FWD_DENIED, h->deny_name);
+		return false;
+	}
+	switch (h->kind) {
+	case HOP_SUBNET:
+	case HOP_NEIGHBOUR:
+	case HOP_UPLINK:
+		p->out = h->iface;
+		p->tunnel = TUNNEL_NONE;
+		return true;
+	case HOP_TUNNEL:
+		p->tunnel = h->tunnel & w->view->tunnel_mask;
+		p->out = w->view->tunnel[p->tunnel].uplink;
+		return true;
+	case HOP_LOCAL:
+		deliver_local(w, p);
+		return false;
+	case HOP_DROP:
+	default:
+		drop_named(w, p, h->reason, h->name);
+		return false;
+	}
+}
+
+void
+route(struct worker *w, struct burst *b)
+{
+	uint16_t kept = 0;
+
+	lookup(w->view, b);
+
+	for (uint16_t i = 0; i < b->n; i++)
+		if (likely(follow(w, b->pkt[i])))
+			b->pkt[kept++] = b->pkt[i];
+	b->n = kept;
+}

@@ -1,0 +1,148 @@
+/* The worker loop.
+ *
+ * Worker lcore only. The order inside a turn is the invariant that lets control free views: first
+ * report quiescence (nothing of an older view is held), then drain all orders (a newer view was
+ * enqueued before its grace period started, so it is taken here), and only then touch packets.
+ */
+#include "dataplane/fragment.h"
+#include "dataplane/handoff.h"
+#include "dataplane/pipeline.h"
+#include "dataplane/trace.h"
+#include "dataplane/transmit.h"
+
+#include "drivers/clock.h"
+#include "drivers/port.h"
+
+#include <time.h>
+
+#define IDLE_LOOPS 256  /* without work, before a worker that may sleep does */
+#define IDLE_NS 20000   /* how long it sleeps at a time */
+#define ORDERS_MAX 2048 /* more than the ring holds: a turn drains all there was */
+
+static void
+obey(struct worker *w, const struct command *c)
+{
+	switch ((enum command_type)c->type) {
+	case COMMAND_VIEW:
+		w->view = c->view;
+		break;
+	case COMMAND_TRACE:
+		trace_order(w, c->filter, c->count);
+		break;
+	case COMMAND_FRAME:
+		transmit_frame(w, c->port, c->m);
+		break;
+	case COMMAND_PACKET:
+		pipeline_local(w, c->m, c->iface);
+		break;
+	case COMMAND_STOP:
+		w->stopping = true;
+		break;
+	}
+}
+
+static uint32_t
+orders(struct worker *w)
+{
+	struct command c;
+	uint32_t n = 0;
+
+	while (n < ORDERS_MAX && channel_get(&w->down, &c, sizeof(c))) {
+		obey(w, &c);
+		n++;
+	}
+	return n;
+}
+
+static uint32_t
+receive(struct worker *w)
+{
+	struct rte_mbuf *m[RX_BURST];
+	uint32_t work = 0;
+
+	for (uint16_t q = 0; q < w->n_queues; q++) {
+		uint64_t t = clock_tsc();
+		uint16_t n = port_rx(w->rx[q].port, w->rx[q].queue, m, RX_BURST);
+
+		if (n == 0)
+			continue;
+		for (uint16_t i = 0; i < n; i++)
+			m[i]->port = w->rx[q].port;
+		w->stats.stage_cycles[STAGE_RX] += clock_tsc() - t;
+		w->stats.stage_packets[STAGE_RX] += n;
+		pipeline_run(w, m, n, w->rx[q].spread);
+		work += n;
+	}
+	return work;
+}
+
+static uint32_t
+receive_handed(struct worker *w)
+{
+	struct rte_mbuf *m[RX_BURST];
+	uint16_t n;
+
+	if (w->n_workers == 1)
+		return 0;
+	handoff_outbox(w);
+	n = handoff_receive(w, m, RX_BURST);
+	if (n)
+		pipeline_run(w, m, n, false);
+	return n;
+}
+
+static void
+flush(struct worker *w)
+{
+	for (uint16_t port = 0; port < w->n_ports; port++)
+		if (w->tx[port].n)
+			transmit_flush(w, &w->tx[port]);
+}
+
+/* On cores that are shared with others a worker may sleep when there is nothing to do (busyPoll: false). */
+static void
+rest(struct worker *w, uint32_t work)
+{
+	static const struct timespec nap = {.tv_nsec = IDLE_NS};
+
+	if (work) {
+		w->idle = 0;
+		w->stats.busy_loops++;
+	} else if (!w->busy_poll && ++w->idle > IDLE_LOOPS) {
+		nanosleep(&nap, NULL);
+	}
+}
+
+bool
+worker_turn(struct worker *w)
+{
+	uint32_t work;
+
+	rte_rcu_qsbr_quiescent(w->qsbr, w->id);
+	work = orders(w);
+	if (unlikely(w->stopping)) {
+		flush(w);
+		return false;
+	}
+	w->stats.loops++;
+	w->now = clock_tsc();
+	w->now_s = (uint32_t)((w->now - w->start_tsc) / w->tsc_hz);
+	work += receive(w);
+	work += receive_handed(w);
+	flush(w);
+	rest(w, work);
+	return true;
+}
+
+int
+worker_main(void *worker)
+{
+	struct worker *w = worker;
+	struct event stopped = {.type = EVENT_STOPPED};
+
+	while (worker_turn(w))
+		;
+	rte_rcu_qsbr_thread_offline(w->qsbr, w->id);
+	worker_event(w, &stopped);
+	return 0;
+}
