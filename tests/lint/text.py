@@ -17,7 +17,7 @@ def whitespace(tree):
         if path.endswith(BINARY) or DATA.match(path):
             continue
         text = tree.text(path)
-        for number, line in enumerate(text.splitlines(), 1):
+        for number, line in enumerate(text.split("\n"), 1):
             if line != line.rstrip() and not path.endswith(".md"):
                 yield f"{path}:{number}: white space at the end of the line"
             if "\r" in line:

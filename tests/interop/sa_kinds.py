@@ -1,0 +1,107 @@
+"""The kinds of security association that are tried against a kernel, in the words of both sides.
+
+A kind is symmetric here: both directions use the same algorithms with keys of their own.
+"""
+
+import hashlib
+from dataclasses import dataclass
+
+# name: (kernel's AEAD name or None, kernel's cipher, bytes of key with salt)
+ENCRYPTIONS = {
+    "aes-gcm-128": ("rfc4106(gcm(aes))", None, 20),
+    "aes-gcm-192": ("rfc4106(gcm(aes))", None, 28),
+    "aes-gcm-256": ("rfc4106(gcm(aes))", None, 36),
+    "aes-gmac-128": ("rfc4543(gcm(aes))", None, 20),
+    "aes-gmac-192": ("rfc4543(gcm(aes))", None, 28),
+    "aes-gmac-256": ("rfc4543(gcm(aes))", None, 36),
+    "aes-cbc-128": (None, "cbc(aes)", 16),
+    "aes-cbc-256": (None, "cbc(aes)", 32),
+    "null": (None, "ecb(cipher_null)", 0),
+}
+
+# name: (kernel's hash, bytes of key, bits of the check value)
+INTEGRITIES = {
+    "sha1-96": ("hmac(sha1)", 20, 96),
+    "sha256-128": ("hmac(sha256)", 32, 128),
+    "sha384-192": ("hmac(sha384)", 48, 192),
+    "sha512-256": ("hmac(sha512)", 64, 256),
+}
+
+NAT_T_PORT = 4500
+
+
+@dataclass(frozen=True)
+class Kind:
+    encryption: str
+    integrity: str = "none"
+    esn: bool = False
+    nat_t: bool = False
+    outer: int = 4
+    inner: int = 4
+    window: int = 64
+
+    @property
+    def name(self):
+        parts = [self.encryption] + ([self.integrity] if self.integrity != "none" else [])
+        parts += ["esn"] if self.esn else []
+        parts += ["nat-t"] if self.nat_t else []
+        return " ".join(parts) + f" ipv{self.inner} in ipv{self.outer}"
+
+    def keys(self, way):
+        """(cipher key, hash key) of a direction: fixed, and different for every kind and direction."""
+        def bits(what, length):
+            return hashlib.shake_256(f"{self.name}/{way}/{what}".encode()).digest(length)
+        hash_length = INTEGRITIES[self.integrity][1] if self.integrity in INTEGRITIES else 0
+        return bits("cipher", ENCRYPTIONS[self.encryption][2]), bits("hash", hash_length)
+
+
+KINDS = (
+    [Kind(f"aes-gcm-{n}", esn=esn) for n in (128, 192, 256) for esn in (False, True)]
+    + [Kind(f"aes-gmac-{n}", esn=esn) for n in (128, 192, 256) for esn in (False, True)]
+    + [Kind(f"aes-cbc-{n}", h, esn=esn) for n in (128, 256) for h in INTEGRITIES for esn in (False, True)]
+    + [Kind("null", h, esn=esn) for h in INTEGRITIES for esn in (False, True)]
+    + [Kind("aes-gcm-256", nat_t=True), Kind("aes-gcm-128", nat_t=True, esn=True),
+       Kind("aes-cbc-256", "sha256-128", nat_t=True), Kind("aes-cbc-128", "sha512-256", nat_t=True, esn=True),
+       Kind("aes-gmac-256", nat_t=True), Kind("null", "sha1-96", nat_t=True)]
+    + [Kind(e, h, nat_t=n, outer=o, inner=i)
+       for e, h in (("aes-gcm-256", "none"), ("aes-cbc-256", "sha256-128"))
+       for o, i, n in ((4, 6, False), (6, 4, False), (6, 6, False), (4, 6, True), (6, 4, True))]
+)
+
+
+def xfrm_state(kind, way, source, destination, spi, sequence=0):
+    """Line of an `ip` batch: a state, with the last sequence number sent and seen, by whichever side this is."""
+    key, hash_key = kind.keys(way)
+    aead, cipher, _ = ENCRYPTIONS[kind.encryption]
+    text = (f"xfrm state add src {source} dst {destination} proto esp spi {spi:#x} reqid 1 mode tunnel "
+            f"replay-window {kind.window}")
+    if sequence:
+        text += f" replay-seq {sequence & 0xffffffff:#x} replay-oseq {sequence & 0xffffffff:#x}"
+        if kind.esn:
+            text += f" replay-seq-hi {sequence >> 32:#x} replay-oseq-hi {sequence >> 32:#x}"
+    flags = (["esn"] if kind.esn else []) + (["af-unspec"] if kind.outer != kind.inner else [])
+    text += f" flag {' '.join(flags)}" if flags else ""
+    if aead:
+        text += f" aead '{aead}' 0x{key.hex()} 128"
+    else:
+        name, _, bits = INTEGRITIES[kind.integrity]
+        text += f" auth-trunc '{name}' 0x{hash_key.hex()} {bits}"
+        text += f" enc '{cipher}' " + (f"0x{key.hex()}" if key else "''")
+    if kind.nat_t:
+        text += f" encap espinudp {NAT_T_PORT} {NAT_T_PORT} 0.0.0.0"
+    return text
+
+
+def xfrm_policy(way, source, destination, outer_source, outer_destination):
+    """Line of an `ip` batch: what goes between two prefixes goes through the tunnel."""
+    return (f"xfrm policy add src {source} dst {destination} dir {way} "
+            f"tmpl src {outer_source} dst {outer_destination} proto esp reqid 1 mode tunnel")
+
+
+def xfrm_counters(text, spi):
+    """Packets counted in `ip -s xfrm state` for an SPI."""
+    for block in text.split("\nsrc "):
+        if f"spi {spi:#010x}" in block:
+            after = block.split("lifetime current:")[1]
+            return int(after.split("(bytes),")[1].split("(packets)")[0])
+    raise AssertionError(f"no SA {spi:#x} in:\n{text}")
