@@ -63,7 +63,7 @@ void neighbour_table_free(struct neighbour_table *t);
 
 /* The word's MAC: its first byte is the lowest, so that storing six bytes of the word writes it. */
 static inline uint64_t
-neighbour_word(const struct mac_addr *mac)
+neighbour_mac_word(const struct mac_addr *mac)
 {
 	uint64_t word = 0;
 
