@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <linux/ethtool.h>
+#include <linux/if_packet.h>
 #include <linux/sockios.h>
 #include <net/if.h>
 #include <net/if_arp.h>
@@ -121,12 +122,81 @@ netdev_up(struct netdev *d, char *error, size_t n)
 	return 0;
 }
 
+static int
+offload_flags(const char *name, uint32_t command, uint32_t *flags)
+{
+	struct ethtool_value value = {.cmd = command, .data = *flags};
+	struct ifreq q;
+	int r;
+
+	request_fill(&q, name);
+	q.ifr_data = (char *)&value;
+	r = interface_ask(SIOCETHTOOL, &q);
+	*flags = value.data;
+	return r;
+}
+
+int
+netdev_rx_offloads_off(struct netdev *d)
+{
+	const uint32_t harmful = ETH_FLAG_RXVLAN | ETH_FLAG_LRO;
+	uint32_t flags = 0, wanted;
+	int r = offload_flags(d->name, ETHTOOL_GFLAGS, &flags);
+
+	if (r != 0 || !(flags & harmful))
+		return r;
+	wanted = flags & ~harmful;
+	r = offload_flags(d->name, ETHTOOL_SFLAGS, &wanted);
+	if (r == 0)
+		d->offloads_off = flags & harmful;
+	return r;
+}
+
+int
+netdev_listen(const struct netdev *d, bool promiscuous)
+{
+	const struct packet_mreq what = {
+		.mr_ifindex = d->index,
+		.mr_type = promiscuous ? PACKET_MR_PROMISC : PACKET_MR_ALLMULTI,
+	};
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -errno;
+	if (setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &what, sizeof what) != 0) {
+		int r = -errno;
+
+		close(fd);
+		return r;
+	}
+	return fd;
+}
+
+bool
+netdev_is_veth(const char *name)
+{
+	struct ethtool_drvinfo info = {.cmd = ETHTOOL_GDRVINFO};
+	struct ifreq q;
+
+	request_fill(&q, name);
+	q.ifr_data = (char *)&info;
+	return interface_ask(SIOCETHTOOL, &q) == 0 && strcmp(info.driver, "veth") == 0;
+}
+
 void
 netdev_restore(struct netdev *d)
 {
 	struct ifreq q;
 	short before;
 
+	if (d->offloads_off) {
+		uint32_t flags = 0;
+
+		if (offload_flags(d->name, ETHTOOL_GFLAGS, &flags) == 0) {
+			flags |= d->offloads_off;
+			offload_flags(d->name, ETHTOOL_SFLAGS, &flags);
+		}
+	}
 	if (d->was_down)
 		flags_change(d->name, 0, IFF_UP, &before);
 	if (d->old_mtu) {
@@ -136,6 +206,7 @@ netdev_restore(struct netdev *d)
 	}
 	d->was_down = false;
 	d->old_mtu = 0;
+	d->offloads_off = 0;
 }
 
 static uint32_t

@@ -14,14 +14,22 @@ struct netdev {
 	struct mac_addr mac;
 	uint16_t mtu;
 	bool was_down;
-	uint16_t old_mtu; /* 0: not changed */
+	uint16_t old_mtu;      /* 0: not changed */
+	uint32_t offloads_off; /* ETH_FLAG_* that were on */
 };
 
 /* Finds an Ethernet interface in this network namespace. */
 int netdev_open(struct netdev *d, const char *name, char *error, size_t n);
 int netdev_mtu_set(struct netdev *d, uint16_t mtu, char *error, size_t n);
 int netdev_up(struct netdev *d, char *error, size_t n);
-/* MTU and state as they were. Silent if the interface is gone. */
+/* Tags stripped into descriptors and merged frames (LRO) are lost on XDP: turn that off. */
+int netdev_rx_offloads_off(struct netdev *d);
+/* All multicast, or every frame, for as long as the returned socket is open: the kernel ends it
+ * with the process. */
+int netdev_listen(const struct netdev *d, bool promiscuous);
+/* The frames come from a local sender, which leaves checksums to hardware that is not there. */
+bool netdev_is_veth(const char *name);
+/* MTU, offloads and state as they were. Silent if the interface is gone. */
 void netdev_restore(struct netdev *d);
 
 /* Up and running, with the speed if the driver knows one. */

@@ -14,6 +14,8 @@
 #define UDP_LENGTH 8
 #define GSO_UDP_L4 5 /* newer than Debian 12's kernel headers */
 #define IPV6_LENGTH 40
+#define IPV4_FRAGMENT 0x3fff /* more fragments, or an offset */
+#define VLAN_LENGTH 4
 
 static uint32_t
 sum_add(const uint8_t *b, size_t length, uint32_t sum)
@@ -65,6 +67,46 @@ offload_checksum(const struct virtio_net_hdr *h, uint8_t *frame, size_t length)
 	sum = sum_fold(sum_add(frame + h->csum_start, length - h->csum_start, 0));
 	be16_write(frame + at, sum ? sum : 0xffff);
 	return true;
+}
+
+/* A complete checksum equals the pseudo header's sum once in 65536 frames; completing it again
+ * then gives the same value, since both say ~(pseudo + data). So the guess harms no good frame. */
+void
+offload_checksum_guess(uint8_t *frame, size_t length)
+{
+	uint16_t type = length > ETH_HLEN + IPV6_LENGTH ? be16_read(frame + 12) : 0;
+	size_t l3 = ETH_HLEN, l4, end;
+	struct virtio_net_hdr h = {0};
+	uint32_t pseudo;
+	uint8_t protocol;
+
+	if (type == ETHERTYPE_VLAN) {
+		l3 += VLAN_LENGTH;
+		type = be16_read(frame + l3 - 2);
+	}
+	if (type == ETHERTYPE_IP && !(be16_read(frame + l3 + 6) & IPV4_FRAGMENT)) {
+		protocol = frame[l3 + 9];
+		l4 = l3 + (frame[l3] & 0xf) * 4u;
+		end = l3 + be16_read(frame + l3 + 2);
+		pseudo = sum_add(frame + l3 + 12, 8, 0);
+	} else if (type == ETHERTYPE_IPV6 && length >= l3 + IPV6_LENGTH) {
+		protocol = frame[l3 + 6];
+		l4 = l3 + IPV6_LENGTH;
+		end = l4 + be16_read(frame + l3 + 4);
+		pseudo = sum_add(frame + l3 + 8, 32, 0);
+	} else {
+		return;
+	}
+	if ((protocol != IPPROTO_TCP && protocol != IPPROTO_UDP) || end > length || l4 + UDP_LENGTH > end)
+		return;
+
+	h.csum_start = (uint16_t)l4;
+	h.csum_offset = protocol == IPPROTO_TCP ? 16 : 6;
+	if (l4 + h.csum_offset + 2u > end)
+		return;
+	pseudo = (uint16_t)~sum_fold(pseudo + protocol + (uint32_t)(end - l4));
+	if (be16_read(frame + l4 + h.csum_offset) == pseudo)
+		offload_checksum(&h, frame, end);
 }
 
 bool

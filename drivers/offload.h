@@ -14,6 +14,10 @@
 /* Completes the checksum that `h` asks for. False: the offsets do not lie within the frame. */
 bool offload_checksum(const struct virtio_net_hdr *h, uint8_t *frame, size_t length);
 
+/* Completes a checksum where nothing tells whether it is missing, on frames of local senders. A
+ * TCP or UDP checksum field that holds the sum of the pseudo header was left to hardware. */
+void offload_checksum_guess(uint8_t *frame, size_t length);
+
 /* A large frame on its way through segmentation. */
 struct offload_segments {
 	const uint8_t *frame; /* untagged: Ethernet, IP, TCP or UDP */

@@ -55,18 +55,24 @@ int port_stats(uint16_t port, struct port_stats *out);
 const char *port_kind_name(enum cfg_driver driver);
 
 /* What an af_xdp port takes from its interface; everything else stays with the kernel. Without a
- * call it takes everything. May be changed while the port runs. -ENOTSUP: not an af_xdp port. */
-#define PORT_STEER_ADDRESSES 256
-#define PORT_STEER_VLANS 64
+ * call it takes everything. May be changed while the port runs. -ENOTSUP: not an af_xdp port.
+ *
+ * For an uplink: ESP, UDP 4500 and fragmented UDP to its addresses always, the rest as asked. */
+#define PORT_STEER_ADDRESSES 1024
 
 struct port_steer {
-	bool everything;                  /* a port that serves subnets untagged */
-	uint16_t vlans[PORT_STEER_VLANS]; /* everything inside of these VLANs */
+	bool everything;
+	const uint16_t *vlans; /* all frames of these; 0 = untagged ones */
 	uint16_t n_vlans;
-	struct ip_addr addresses[PORT_STEER_ADDRESSES]; /* uplink: ESP, UDP 4500 and what follows, to these */
+	const struct port_steer_address {
+		struct ip_addr address;
+		uint16_t vlan;
+	} * addresses;
 	uint16_t n_addresses;
-	bool ike, icmp, neighbours; /* UDP 500; ICMP and ICMPv6; ARP and ND (the kernel sees a copy of none) */
-	bool all_to_addresses;      /* whatever goes to the addresses */
+	bool ike;              /* UDP 500 to the addresses */
+	bool icmp;             /* ICMP and ICMPv6 to the addresses */
+	bool neighbours;       /* ARP and ND that concern the addresses */
+	bool all_to_addresses; /* every IP packet to the addresses */
 };
 
 int port_steer(uint16_t port, const struct port_steer *what, char *error, size_t error_size);
