@@ -1,0 +1,66 @@
+/* The daemon's state, whole: the control thread owns it. */
+#pragma once
+
+#include "control/api.h"
+#include "control/builder.h"
+#include "control/loop.h"
+#include "control/rates.h"
+#include "control/show.h"
+#include "control/trace_session.h"
+#include "control/world.h"
+
+#include <time.h>
+
+#define WORLDS_MAX 32 /* published, and perhaps still seen by a worker */
+
+enum reload_state { RELOAD_IDLE, RELOAD_BUILDING, RELOAD_PUBLISHING };
+
+/* One reload at a time. */
+struct reload {
+	enum reload_state state;
+	struct build_job *job;  /* PUBLISHING: built, waits for room in the workers' rings */
+	struct api_ticket from; /* who asked; serial 0: a signal */
+	bool again;             /* SIGHUP came while one was under way */
+	uint64_t done, refused; /* since start */
+	char last[512];         /* what became of the last one */
+	time_t last_time;
+};
+
+struct daemon {
+	/* constant once started */
+	const char *config_path; /* absolute: what SIGHUP reads */
+	char *socket_path;
+	char *socket_dir; /* made by us, removed at the end when empty; NULL: it was there */
+	int lock;         /* of the state folder */
+	uint64_t start_ns, watchdog_ns;
+
+	struct config *config; /* between loading and the first world */
+	struct names *names;
+	struct iface_ids *iface_ids;
+	struct sa_store *sas;
+	struct rte_mempool *pool;
+	struct dataplane *dp;
+	struct builder *builder;
+	struct loop_source builder_source;
+	struct loop loop;
+	struct api *api;
+
+	/* what runs now */
+	struct world *world;
+	struct view *first_view; /* built, until the dataplane has it */
+	json_t *text;            /* the configuration as JSON */
+	char *path;              /* where it came from */
+	time_t loaded;
+	uint64_t generation; /* publications */
+
+	struct world *retired[WORLDS_MAX]; /* replaced; a worker may still use what they named */
+	uint32_t n_retired;
+
+	struct reload reload;
+	struct rates rates;
+	struct trace_session trace;
+	uint64_t watchdog_due_ns;
+};
+
+/* The world the verbs speak of. */
+struct show daemon_show(const struct daemon *d);

@@ -1,0 +1,281 @@
+/* Nothing of a new configuration is seen before dataplane_publish returns 0, and then all of it is: a
+ * burst has either the old view or the new one. Until then the old world stands; whatever fails on the
+ * way frees the job and leaves it so.
+ *
+ * Publishing may have to wait: a worker's ring was full (-EAGAIN), or too many worlds are not yet retired.
+ * reload_poll tries again every round of the loop.
+ */
+#include "control/reload.h"
+
+#include "control/notify.h"
+#include "control/sa_store.h"
+#include "drivers/log.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void outcome(struct daemon *d, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void
+outcome(struct daemon *d, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(d->reload.last, sizeof d->reload.last, format, arguments);
+	va_end(arguments);
+	d->reload.last_time = time(NULL);
+}
+
+json_t *
+warnings_json(const struct world *w)
+{
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; i < w->n_warnings; i++) {
+		json_t *o = json_object();
+
+		json_object_set_new(o, "line", json_integer(w->warning[i].mark.line));
+		json_object_set_new(o, "column", json_integer(w->warning[i].mark.column));
+		json_object_set_new(o, "message", json_string(w->warning[i].text));
+		json_array_append_new(list, o);
+	}
+	return list;
+}
+
+/* ---- begin -------------------------------------------------------------------------- */
+
+static struct build_job *
+job_make(struct daemon *d, const char *path, bool check_only)
+{
+	struct build_job *job = calloc(1, sizeof *job);
+
+	if (!job)
+		return NULL;
+	job->path = strdup(path);
+	job->check_only = check_only;
+	job->fixed = &d->world->config->appliance;
+	/* Stays alive: no other view is published before this job is done. */
+	job->previous = dataplane_view(d->dp);
+	if (!job->path) {
+		free(job);
+		return NULL;
+	}
+	return job;
+}
+
+json_t *
+reload_begin(struct daemon *d, const char *path, bool check_only, struct api_ticket from, struct failure *f)
+{
+	struct build_job *job;
+
+	if (d->reload.state != RELOAD_IDLE)
+		return failure_set(f, "Busy", "another configuration is being loaded; try again");
+	job = job_make(d, path ? path : d->config_path, check_only);
+	if (!job)
+		return failure_set(f, "NoMemory", "no memory to load a configuration");
+
+	if (!check_only)
+		notify_reloading();
+	log_info("reload", "%s %s", check_only ? "checking" : "loading", job->path);
+	d->reload.state = RELOAD_BUILDING;
+	d->reload.from = from;
+	builder_give(d->builder, job);
+	return NULL;
+}
+
+void
+reload_signal(struct daemon *d)
+{
+	struct failure f = {0};
+
+	if (d->reload.state != RELOAD_IDLE) {
+		d->reload.again = true;
+		return;
+	}
+	reload_begin(d, NULL, false, (struct api_ticket){0}, &f);
+	if (f.code[0])
+		log_error("reload", "%s", f.message);
+	failure_clear(&f);
+}
+
+/* ---- end ---------------------------------------------------------------------------- */
+
+/* SAs that no world names any more. Not while a job is under way: its world's SAs are in the store
+ * already and in no list of ours. */
+static void
+sas_sweep(struct daemon *d)
+{
+	struct world *live[WORLDS_MAX + 1];
+
+	if (d->reload.state != RELOAD_IDLE)
+		return;
+	live[0] = d->world;
+	memcpy(live + 1, d->retired, d->n_retired * sizeof *live);
+	sa_store_sweep(d->sas, live, d->n_retired + 1);
+}
+
+static void
+reload_end(struct daemon *d)
+{
+	d->reload.state = RELOAD_IDLE;
+	d->reload.job = NULL;
+	sas_sweep(d);
+	if (d->reload.again) {
+		d->reload.again = false;
+		reload_signal(d);
+	}
+}
+
+static void
+errors_log(const struct config_errors *errors)
+{
+	for (uint32_t i = 0; i < errors->n; i++)
+		log_error("reload", "%s:%u:%u: %s: %s", errors->path, errors->e[i].mark.line, errors->e[i].mark.column,
+			errors->e[i].code, errors->e[i].text);
+}
+
+static void
+reload_refused(struct daemon *d, struct build_job *job)
+{
+	struct failure f = {0};
+
+	failure_from_errors(&f, &job->errors);
+	errors_log(&job->errors);
+	if (!job->check_only) {
+		d->reload.refused++;
+		outcome(d, "refused: %s", f.message);
+		log_error("reload", "%s refused, nothing changed", job->path);
+		notify("READY=1\nSTATUS=running; the last configuration was refused");
+	}
+	api_refuse(d->api, d->reload.from, &f);
+}
+
+static json_t *
+success_json(const struct build_job *job, const struct world *w)
+{
+	json_t *o = json_object();
+
+	json_object_set_new(o, "file", json_string(job->path));
+	json_object_set_new(o, "milliseconds", json_integer((json_int_t)(job->took_ns / 1000000)));
+	json_object_set_new(o, "warnings", warnings_json(w));
+	return o;
+}
+
+static void
+checked(struct daemon *d, struct build_job *job)
+{
+	json_t *o = success_json(job, job->world);
+
+	json_object_set_new(o, "valid", json_true());
+	api_answer(d->api, d->reload.from, o);
+}
+
+/* ---- publish ------------------------------------------------------------------------ */
+
+/* The dataplane has the view: what the job made is what runs. */
+static void
+published(struct daemon *d, struct build_job *job)
+{
+	json_t *o;
+
+	d->retired[d->n_retired++] = d->world;
+	d->world = job->world;
+	json_decref(d->text);
+	d->text = job->text;
+	free(d->path);
+	d->path = strdup(job->path);
+	d->loaded = time(NULL);
+	d->generation++;
+	d->reload.done++;
+	outcome(d, "applied %s", job->path);
+
+	o = success_json(job, d->world);
+	json_object_set_new(o, "applied", json_true());
+	json_object_set_new(o, "generation", json_integer((json_int_t)d->generation));
+	api_answer(d->api, d->reload.from, o);
+	for (uint32_t i = 0; i < d->world->n_warnings; i++)
+		log_warning("reload", "%s:%u:%u: %s", job->path, d->world->warning[i].mark.line,
+			d->world->warning[i].mark.column, d->world->warning[i].text);
+	log_notice("reload", "%s runs (loaded in %u ms)", job->path, (unsigned)(job->took_ns / 1000000));
+	notify("READY=1\nSTATUS=running");
+
+	job->world = NULL;
+	job->view = NULL;
+	job->text = NULL;
+}
+
+/* False: try again later. */
+static bool
+publish(struct daemon *d, struct build_job *job)
+{
+	int r = d->n_retired < WORLDS_MAX ? dataplane_publish(d->dp, job->view) : -EAGAIN;
+
+	if (r == -EAGAIN)
+		return false;
+	if (r == 0) {
+		published(d, job);
+	} else {
+		job->errors.n = job->errors.total = 1;
+		snprintf(job->errors.e[0].code, sizeof job->errors.e[0].code, "Publish");
+		snprintf(job->errors.e[0].text, sizeof job->errors.e[0].text, "the dataplane refuses the view: %s",
+			strerror(-r));
+		reload_refused(d, job);
+	}
+	return true;
+}
+
+void
+reload_built(void *daemon, uint32_t events)
+{
+	struct daemon *d = daemon;
+	struct build_job *job = builder_take(d->builder);
+
+	(void)events;
+	if (!job)
+		return;
+	if (job->result == 0 && !job->check_only) {
+		d->reload.job = job;
+		d->reload.state = RELOAD_PUBLISHING;
+		reload_poll(d);
+		return;
+	}
+	if (job->result != 0)
+		reload_refused(d, job);
+	else
+		checked(d, job);
+	build_job_free(job);
+	reload_end(d);
+}
+
+static void
+worlds_free(struct daemon *d)
+{
+	for (uint32_t i = 0; i < d->n_retired; i++)
+		world_free(d->retired[i]);
+	d->n_retired = 0;
+	sas_sweep(d);
+}
+
+void
+reload_poll(struct daemon *d)
+{
+	struct build_job *job = d->reload.job;
+
+	if (d->reload.state == RELOAD_PUBLISHING && publish(d, job)) {
+		build_job_free(job);
+		reload_end(d);
+	}
+	if (d->n_retired > 0 && dataplane_retired(d->dp) == 0)
+		worlds_free(d);
+}
+
+void
+reload_abandon(struct daemon *d)
+{
+	build_job_free(d->reload.job);
+	d->reload.job = NULL;
+	d->reload.state = RELOAD_IDLE;
+}

@@ -1,0 +1,59 @@
+/* effective-routes: every route of a subnet, the losers as well (show-effective-route-table). */
+#include "control/show.h"
+
+static json_t *
+one(json_t *value)
+{
+	json_t *list = json_array();
+
+	json_array_append_new(list, value);
+	return list;
+}
+
+static bool
+propagation_disabled(const struct show *s, const struct effective_table *t)
+{
+	const struct config *c = s->world->config;
+	int32_t table = c->vnets[t->vnet].subnets[t->subnet].route_table;
+
+	return table != CFG_NONE && c->route_tables[table].disable_bgp_route_propagation;
+}
+
+static json_t *
+route_json(const struct effective_route *r, bool disable_propagation)
+{
+	json_t *o = json_object();
+
+	json_object_set_new(o, "addressPrefix", one(prefix_json(&r->prefix)));
+	json_object_set_new(o, "destinationServiceTags", json_array());
+	json_object_set_new(o, "disableBgpRoutePropagation", json_boolean(disable_propagation));
+	json_object_set_new(o, "hasBgpOverride", json_false());
+	json_object_set_new(o, "name", r->name ? json_string(r->name) : json_null());
+	json_object_set_new(
+		o, "nextHopIpAddress", r->next_hop.family == IP_NONE ? json_array() : one(address_json(&r->next_hop)));
+	json_object_set_new(o, "nextHopType", json_string(effective_type_name(r->type)));
+	json_object_set_new(o, "source", json_string(effective_source_name(r->source)));
+	json_object_set_new(o, "state", json_string(r->active ? "Active" : "Invalid"));
+	json_object_set_new(o, "tagMap", json_object());
+	/* Not the vendor's: why it lost, or why packets that take it are dropped. */
+	if (r->why)
+		json_object_set_new(o, "reason", json_string(r->why));
+	return o;
+}
+
+json_t *
+show_effective_routes(const struct show *s, const struct request *r, struct failure *f)
+{
+	const struct effective_table *t = show_subnet(s, request_argument(r, "subnet")->text, f);
+	json_t *o, *value;
+
+	if (!t)
+		return NULL;
+	value = json_array();
+	for (uint32_t i = 0; i < t->n; i++)
+		json_array_append_new(value, route_json(&t->route[i], propagation_disabled(s, t)));
+	o = json_object();
+	json_object_set_new(o, "nextLink", json_null());
+	json_object_set_new(o, "value", value);
+	return o;
+}

@@ -1,0 +1,19 @@
+/* What the verbs answer about the running appliance: counters, tables, ports. Control thread. */
+#pragma once
+
+#include "control/show.h"
+
+struct daemon;
+struct trace_record;
+
+typedef json_t *running_function(struct daemon *d, const struct request *r, struct failure *f);
+
+running_function show_status;                                           /* show_status.c */
+running_function show_ports, show_port;                                 /* show_ports.c */
+running_function show_drops, show_stats, show_rates;                    /* show_counters.c */
+running_function show_sas;                                              /* show_sas.c */
+running_function show_flows, show_neighbours;                           /* show_tables.c */
+json_t *trace_json(const struct show *s, const struct trace_record *r); /* show_trace.c */
+
+/* Dropped packets with their rates, the most frequent first; all: unseen reasons as well. */
+json_t *drops_json(struct daemon *d, bool all);
