@@ -43,6 +43,7 @@ struct event {
 	uint16_t l3_off; /* of the IP header in the mbuf's data, ARP: of its header */
 	uint16_t flags;  /* enum packet_flag */
 	uint16_t mtu;    /* ICMP too big */
+	uint16_t remote_port; /* SA_EVENT_REMOTE_PORT: UDP source port seen, `address` its source */
 	uint32_t name;
 	struct ip_addr address; /* PUNT_NEIGHBOUR: whom to resolve */
 	union {

@@ -230,6 +230,11 @@ struct sa_counters {
  * high-water mark has been made durable: a number is never used twice with one key, not even
  * after a crash. Inbound: numbers <= first - 1 are refused as replays. */
 struct sa *sa_create(const struct cfg_sa *config, uint64_t first, uint64_t reserved);
+/* A changed configuration with the same keys: takes over the running SA's numbers, window and counters, while
+ * workers may still use that one. NULL: no memory, or the replay window grows beyond what was made. */
+struct sa *sa_renew(const struct cfg_sa *config, struct sa *running);
+/* What events and drops call it; before a view names it. */
+void sa_set_name(struct sa *sa, uint32_t name);
 void sa_reserve(struct sa *sa, uint64_t reserved);
 void sa_counters_read(const struct sa *sa, struct sa_counters *out);
 /* Only when no view names it any more (after its grace period). */

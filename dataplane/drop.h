@@ -67,6 +67,7 @@
 	X(ESP_PADDING, "esp-padding", "padding or pad length is wrong")                                                \
 	X(ESP_NEXT_HEADER, "esp-next-header", "next header is neither IPv4 nor IPv6")                                  \
 	X(ESP_DUMMY, "esp-dummy", "dummy packet (next header 59), discarded as agreed")                                \
+	X(ESP_ECN, "esp-ecn", "congestion marked outside that the inner packet cannot carry (RFC 6040)")               \
 	X(ESP_INNER, "esp-inner", "the opened packet is malformed")                                                    \
 	X(SELECTOR_IN, "selector-in", "the opened packet is outside the SA's selectors")                               \
 	X(ESP_KEEPALIVE, "esp-keepalive", "NAT keepalive, consumed")

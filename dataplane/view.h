@@ -8,6 +8,7 @@
 #pragma once
 
 #include "dataplane/dataplane.h"
+#include "dataplane/esp.h"
 
 #include <rte_common.h>
 #include <rte_ether.h>
@@ -69,6 +70,7 @@ struct tunnel {
 		next_hop;   /* on the uplink: remote itself when on-link, else the uplink's gateway; family 0 = none */
 	uint16_t inner_mtu; /* largest inner packet whose sealed form fits mtu */
 	const struct selector_spec *selector;
+	struct esp_outer outer; /* headers of out, when there is one */
 };
 
 struct sa_slot {
@@ -76,6 +78,8 @@ struct sa_slot {
 	uint16_t tunnel;
 	struct sa *sa;
 };
+
+#define ENCAP_PORTS_MAX 16
 
 struct view {
 	uint64_t generation; /* set by dataplane_publish's caller side at build: previous + 1 */
@@ -91,6 +95,8 @@ struct view {
 	struct gateway_table **gateway_table;
 	struct acl **acl;
 	struct tags **tags;
+	uint16_t encap_port[ENCAP_PORTS_MAX]; /* beside 4500: UDP ports where ESP is expected */
+	uint16_t n_encap_ports;
 	uint32_t n_routes, n_gateway_tables, n_acls, n_tags, n_ifaces, n_hops, n_tunnels, n_sas;
 	struct nic *nic_store;
 	struct selector_spec *selector_store;

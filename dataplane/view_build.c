@@ -357,8 +357,10 @@ tunnel_fill(struct build *b, struct tunnel *t, uint16_t id, struct selector_spec
 		.next_hop = tunnel_next_hop(uplink, &s->remote),
 	};
 	memcpy(selectors, s->selector, s->n_selectors * sizeof(*selectors));
-	if (t->out)
+	if (t->out) {
 		t->inner_mtu = sa_inner_mtu(t->out, s->remote.family, t->mtu);
+		esp_outer_build(&t->outer, &s->local, &s->remote, t->out);
+	}
 	t->tcp_mss = s->tcp_mss;
 }
 
@@ -439,13 +441,21 @@ spis(struct build *b)
 	return rc;
 }
 
+static int
+encap_ports(struct build *b)
+{
+	if (esp_ports_build(b->view, b->spec) == 0)
+		return 0;
+	return fail(b, "more than %d UDP ports for ESP beside %d", ENCAP_PORTS_MAX, ESP_PORT);
+}
+
 /* ---- the whole ------------------------------------------------------------------------ */
 
 struct view *
 view_build(const struct view_spec *spec, const struct view *previous, char *error, size_t error_size)
 {
 	static int (*const steps[])(struct build *) = {
-		gateway_tables, routes, acls, tags, ifaces, attach, hops, tunnels, spis};
+		gateway_tables, routes, acls, tags, ifaces, attach, hops, tunnels, spis, encap_ports};
 	struct build b = {spec, previous, NULL, error, error_size};
 
 	error[0] = '\0';

@@ -1,0 +1,423 @@
+/* Open: ESP packets addressed to us become the inner packets they carry, entering their tunnel's gateway.
+ *
+ * Worker only. Three movements: find ESP in the burst, its SA and whether its number can be new;
+ * verify and decrypt everything at once; then, in order, take each number, check the trailer, the
+ * inner packet and the selectors. Nothing of a packet is believed before its ICV was right, but the
+ * SPI and the number, which only choose how to refuse it.
+ *
+ * RFC 4303 section 3.4, RFC 4301 section 5.2, RFC 3948, RFC 6040 (ECN).
+ */
+#include "dataplane/checksum.h"
+#include "dataplane/esp.h"
+#include "dataplane/sa.h"
+#include "dataplane/sa_burst.h"
+#include "dataplane/selector.h"
+#include "dataplane/worker.h"
+
+#include <netinet/in.h>
+#include <string.h>
+
+#define KEEP DROP_REASON_COUNT
+
+/* One SA of the burst. */
+struct window {
+	uint64_t top, seen_top;
+	struct sa_lifetime left;
+};
+
+struct open {
+	uint16_t n;
+	bool dropped;
+	struct sa_burst by_sa;
+	struct window window[BURST_MAX];
+	uint16_t at[BURST_MAX];   /* of the packet in burst->pkt */
+	uint8_t group[BURST_MAX]; /* its SA in by_sa */
+	const struct tunnel *tunnel[BURST_MAX];
+	struct crypto_op op[BURST_MAX];
+};
+
+/* Where ESP stands in a packet. */
+struct esp_place {
+	uint8_t *esp;
+	uint16_t length;
+	bool udp;
+};
+
+static void
+refuse(struct worker *w, struct burst *b, struct open *o, uint16_t at, enum drop_reason reason, uint32_t name)
+{
+	drop_named(w, b->pkt[at], reason, name);
+	b->pkt[at] = NULL;
+	o->dropped = true;
+}
+
+/* ---- find --------------------------------------------------------------------------- */
+
+static inline bool
+is_address(const struct packet *p, const struct ip_addr *a, const void *v4, const void *v6)
+{
+	if (p->flags & PKT_V6)
+		return a->family == IP_V6 && memcmp(a->b, v6, 16) == 0;
+	return a->family == IP_V4 && memcmp(a->b, v4, 4) == 0;
+}
+
+static inline bool
+from(const struct packet *p, const struct ip_addr *a)
+{
+	return is_address(p, a, &p->v4.src, p->v6.src);
+}
+
+static inline bool
+to(const struct packet *p, const struct ip_addr *a)
+{
+	return is_address(p, a, &p->v4.dst, p->v6.dst);
+}
+
+static bool
+to_us(const struct iface *i, const struct packet *p)
+{
+	for (uint8_t n = 0; n < i->n_prefixes; n++)
+		if (to(p, &i->address[n]))
+			return true;
+	return false;
+}
+
+static bool
+encap_port(const struct view *v, uint16_t port)
+{
+	if (port == ESP_PORT)
+		return true;
+	for (uint16_t i = 0; i < v->n_encap_ports; i++)
+		if (v->encap_port[i] == port)
+			return true;
+	return false;
+}
+
+/* False: no ESP here. */
+static inline bool
+locate(const struct view *v, const struct packet *p, struct esp_place *e)
+{
+	if (v->iface[p->iface].kind != IFACE_UPLINK || (p->flags & PKT_FRAGMENT))
+		return false;
+	e->esp = p->l3 + p->l4_off;
+	e->length = p->l3_len - p->l4_off;
+	e->udp = p->protocol == IPPROTO_UDP;
+	if (likely(p->protocol == ESP_PROTOCOL))
+		return true;
+	if (!e->udp || !encap_port(v, p->destination_port))
+		return false;
+
+	/* parse() has checked that the UDP length fits; what is behind it is nobody's. */
+	e->length = rte_be_to_cpu_16(*(const unaligned_uint16_t *)(e->esp + 4)) - ESP_UDP_SIZE;
+	e->esp += ESP_UDP_SIZE;
+	/* RFC 3948 section 2.2: IKE has four zero bytes where an SPI would be. */
+	return e->length < 4 || esp_spi(e->esp) != 0;
+}
+
+static inline const struct sa_slot *
+spi_find(const struct view *v, uint32_t spi)
+{
+	uint32_t at = spi & v->spi_mask;
+
+	for (uint32_t probe = 0; probe < SPI_PROBES_MAX; probe++, at = (at + 1) & v->spi_mask) {
+		if (likely(v->spi[at].spi == spi))
+			return &v->spi[at];
+		if (v->spi[at].spi == 0)
+			return NULL;
+	}
+	return NULL;
+}
+
+/* Too short for an SPI and a number. */
+static enum drop_reason
+judge_short(const struct esp_place *e)
+{
+	return e->udp && e->length == 1 && e->esp[0] == ESP_KEEPALIVE ? DROP_ESP_KEEPALIVE : DROP_ESP_TRUNCATED;
+}
+
+/* May this packet be one of this SA's? */
+static inline enum drop_reason
+judge(const struct sa *sa, const struct tunnel *t, const struct packet *p, const struct esp_place *e)
+{
+	int32_t payload = e->length - sa->header - sa->icv;
+
+	if (unlikely(sa->udp_encap != e->udp || (e->udp && p->destination_port != sa->udp_local_port)))
+		return DROP_ESP_ENCAPSULATION;
+	/* Behind a NAT the peer's address may change; the ICV tells whether it is the peer. */
+	if (unlikely(!e->udp && !from(p, &t->remote)))
+		return DROP_ESP_SPI_UNKNOWN;
+	if (unlikely(payload < ESP_TRAILER_SIZE))
+		return DROP_ESP_TRUNCATED;
+	if (unlikely(payload & sa->pad_mask))
+		return DROP_ESP_LENGTH;
+	return KEEP;
+}
+
+static inline struct window *
+window_of(struct open *o, uint8_t group, uint32_t groups_before)
+{
+	struct window *win = &o->window[group];
+	const struct sa *sa = o->by_sa.group[group].sa;
+
+	if (group == groups_before) { /* its first packet */
+		win->top = win->seen_top = replay_top(&sa->state->replay);
+		sa_lifetime_left(sa, &win->left);
+	}
+	return win;
+}
+
+/* The packet's 64-bit number; false: it cannot be new. */
+static inline bool
+number(const struct sa *sa, const struct window *win, const uint8_t *esp, uint64_t *sequence)
+{
+	uint32_t low = esp_sequence(esp);
+
+	*sequence = sa->esn ? replay_infer(win->top, sa->window ? sa->window : REPLAY_INFER_MIN, low) : low;
+	if (sa->window == 0)
+		return *sequence != UINT64_MAX;
+	return !replay_left(&sa->state->replay, win->top, sa->window, *sequence) &&
+	       !replay_seen(&sa->state->replay, *sequence);
+}
+
+static inline void
+find_one(struct worker *w, struct burst *b, struct open *o, uint16_t at)
+{
+	const struct view *v = w->view;
+	const struct packet *p = b->pkt[at];
+	const struct sa_slot *slot;
+	const struct tunnel *t;
+	enum drop_reason reason;
+	struct esp_place e;
+	uint32_t groups;
+	uint64_t sequence;
+	uint8_t group;
+
+	if (!locate(v, p, &e))
+		return;
+	slot = likely(e.length >= ESP_HEADER_SIZE) ? spi_find(v, esp_spi(e.esp)) : NULL;
+	if (unlikely(!slot || !to(p, &v->tunnel[slot->tunnel].local))) {
+		reason = e.length < ESP_HEADER_SIZE ? judge_short(&e) : DROP_ESP_SPI_UNKNOWN;
+		if (to_us(&v->iface[p->iface], p))
+			refuse(w, b, o, at, reason, NAME_NONE);
+		return;
+	}
+
+	t = &v->tunnel[slot->tunnel];
+	reason = judge(slot->sa, t, p, &e);
+	if (unlikely(reason != KEEP)) {
+		atomic_fetch_add_explicit(&slot->sa->state->drops, 1, memory_order_relaxed);
+		refuse(w, b, o, at, reason, slot->sa->name);
+		return;
+	}
+
+	groups = o->by_sa.n;
+	group = sa_burst_add(&o->by_sa, slot->sa, 0);
+	if (unlikely(!number(slot->sa, window_of(o, group, groups), e.esp, &sequence))) {
+		sa_burst_drop(&o->by_sa.group[group], 0);
+		refuse(w, b, o, at, DROP_ESP_REPLAY, slot->sa->name);
+		return;
+	}
+	o->at[o->n] = at;
+	o->group[o->n] = group;
+	o->tunnel[o->n] = t;
+	o->op[o->n++] = (struct crypto_op){
+		.key = slot->sa->key, .esp = e.esp, .sequence = sequence, .length = e.length - slot->sa->icv};
+}
+
+/* ---- accept ------------------------------------------------------------------------- */
+
+static inline bool
+replay_accept(const struct sa *sa, struct window *win, uint64_t sequence)
+{
+	struct replay *r = &sa->state->replay;
+
+	if (sa->window && (replay_left(r, win->top, sa->window, sequence) || !replay_take(r, sequence)))
+		return false;
+	if (sequence > win->top)
+		win->top = sequence;
+	return true;
+}
+
+/* Padding counts 1, 2, 3... (RFC 4303 section 2.4). */
+static inline bool
+padding_right(const uint8_t *end, uint32_t padding)
+{
+	uint8_t wrong = 0;
+
+	for (uint32_t i = 1; i <= padding; i++)
+		wrong |= end[-(int32_t)i] ^ (uint8_t)(padding + 1 - i);
+	return wrong == 0;
+}
+
+/* RFC 6040 section 4.2, figure 4: what the inner packet says after the tunnel. */
+#define ECN_LOST 4 /* congestion that cannot be passed on */
+static const uint8_t ecn_combined[4][4] = {
+	/* inner, then outer: Not-ECT, ECT(1), ECT(0), CE */
+	[0] = {0, 0, 0, ECN_LOST},
+	[1] = {1, 1, 1, 3},
+	[2] = {2, 1, 2, 3},
+	[3] = {3, 3, 3, 3},
+};
+
+static void
+ecn_write(struct packet *p, uint8_t ecn)
+{
+	uint16_t before, after, sum;
+	uint8_t tos = (p->tos & 0xfc) | ecn;
+
+	memcpy(&before, p->l3, 2);
+	if (p->flags & PKT_V6)
+		p->l3[1] = (p->l3[1] & 0xcf) | (uint8_t)(ecn << 4);
+	else
+		p->l3[1] = tos;
+	memcpy(&after, p->l3, 2);
+	if (!(p->flags & PKT_V6)) {
+		memcpy(&sum, p->l3 + 10, 2);
+		sum = checksum_update(sum, before, after);
+		memcpy(p->l3 + 10, &sum, 2);
+	}
+	p->tos = tos;
+}
+
+/* The inner packet takes the outer one's place in p. */
+static inline enum drop_reason
+inner_parse(struct packet *p, uint8_t *inner, uint32_t length, uint8_t next)
+{
+	uint16_t kept = p->flags & (PKT_TRACED | PKT_MOVED);
+	uint8_t outer_ecn = p->tos & 3, ecn;
+
+	p->flags = 0;
+	if (unlikely(parse_ip(p, inner, length) != PARSE_OK)) {
+		p->flags |= kept;
+		return DROP_ESP_INNER;
+	}
+	p->flags |= kept | PKT_OPENED;
+	if (unlikely(!!(p->flags & PKT_V6) != (next == ESP_NEXT_V6)))
+		return DROP_ESP_INNER;
+
+	ecn = ecn_combined[p->tos & 3][outer_ecn];
+	if (unlikely(ecn == ECN_LOST))
+		return DROP_ESP_ECN;
+	if (unlikely(ecn != (p->tos & 3)))
+		ecn_write(p, ecn);
+	return KEEP;
+}
+
+static inline enum drop_reason
+payload_take(struct packet *p, const struct sa *sa, const struct crypto_op *op)
+{
+	uint8_t *inner = op->esp + sa->header, *end = op->esp + op->length - ESP_TRAILER_SIZE;
+	uint32_t room = (uint32_t)(end - inner), padding = end[0];
+	uint8_t next = end[1];
+
+	if (unlikely(padding > room || !padding_right(end, padding)))
+		return DROP_ESP_PADDING;
+	if (unlikely(next != ESP_NEXT_V4 && next != ESP_NEXT_V6))
+		return next == ESP_NEXT_DUMMY ? DROP_ESP_DUMMY : DROP_ESP_NEXT_HEADER;
+	return inner_parse(p, inner, room - padding, next);
+}
+
+/* Heard from elsewhere than configured: an authenticated packet, so the peer's NAT has moved. */
+static void
+remote_check(struct worker *w, const struct sa *sa, const struct tunnel *t, const struct packet *p)
+{
+	struct ip_addr source = {.family = p->flags & PKT_V6 ? IP_V6 : IP_V4};
+
+	if (likely(p->source_port == sa->udp_remote_port && from(p, &t->remote)))
+		return;
+	memcpy(source.b, p->flags & PKT_V6 ? p->v6.src : (const uint8_t *)&p->v4.src, p->flags & PKT_V6 ? 16 : 4);
+	sa_tell_remote(w, sa, &source, p->source_port);
+}
+
+static inline void
+enter_gateway(struct packet *p, const struct tunnel *t)
+{
+	struct rte_mbuf *m = p->m;
+
+	p->iface = t->gateway;
+	p->tunnel = t->id;
+	m->data_off = (uint16_t)(p->l3 - (uint8_t *)m->buf_addr);
+	m->data_len = p->l3_len;
+	m->pkt_len = p->l3_len;
+}
+
+static inline enum drop_reason
+accept_one(struct worker *w, struct open *o, uint16_t i, struct packet *p)
+{
+	const struct tunnel *t = o->tunnel[i];
+	struct window *win = &o->window[o->group[i]];
+	struct sa_group *g = &o->by_sa.group[o->group[i]];
+	const struct crypto_op *op = &o->op[i];
+	enum drop_reason reason;
+
+	if (unlikely(!op->ok))
+		return DROP_ESP_AUTHENTICATION;
+	if (unlikely(!replay_accept(g->sa, win, op->sequence)))
+		return DROP_ESP_REPLAY;
+	if (g->sa->udp_encap)
+		remote_check(w, g->sa, t, p);
+	reason = payload_take(p, g->sa, op);
+	if (unlikely(reason != KEEP))
+		return reason;
+	if (unlikely(!selectors_match(t->selector, t->n_selectors, p, false)))
+		return DROP_SELECTOR_IN;
+	if (unlikely(!sa_lifetime_take(&win->left, p->l3_len))) {
+		sa_tell(w, g->sa, SA_EVENT_HARD);
+		return DROP_SA_LIFETIME;
+	}
+	enter_gateway(p, t);
+	g->bytes += p->l3_len;
+	TRACE(p, STAGE_ESP_OPEN, TRACE_OPENED, t->gateway, g->sa->name, (uint32_t)op->sequence);
+	return KEEP;
+}
+
+static void
+accept_all(struct worker *w, struct burst *b, struct open *o)
+{
+	for (uint16_t i = 0; i < o->n; i++) {
+		struct sa_group *g = &o->by_sa.group[o->group[i]];
+		enum drop_reason reason = accept_one(w, o, i, b->pkt[o->at[i]]);
+
+		if (likely(reason == KEEP))
+			continue;
+		sa_burst_drop(g, 0);
+		refuse(w, b, o, o->at[i], reason, g->sa->name);
+	}
+
+	for (uint32_t g = 0; g < o->by_sa.n; g++)
+		if (o->window[g].top != o->window[g].seen_top)
+			replay_raise(&o->by_sa.group[g].sa->state->replay, o->window[g].top);
+	sa_burst_count(w, &o->by_sa);
+}
+
+/* ---- the stage ---------------------------------------------------------------------- */
+
+static void
+compact(struct burst *b)
+{
+	uint16_t kept = 0;
+
+	for (uint16_t i = 0; i < b->n; i++)
+		if (b->pkt[i])
+			b->pkt[kept++] = b->pkt[i];
+	b->n = kept;
+}
+
+void
+esp_open(struct worker *w, struct burst *b)
+{
+	struct open o;
+
+	o.n = 0;
+	o.dropped = false;
+	sa_burst_init(&o.by_sa);
+
+	for (uint16_t i = 0; i < b->n; i++)
+		find_one(w, b, &o, i);
+	if (o.n) {
+		crypto_open(w->crypto, o.op, o.n);
+		accept_all(w, b, &o);
+	}
+	if (unlikely(o.dropped))
+		compact(b);
+}
