@@ -194,7 +194,7 @@ struct cfg_local_gateway {
 enum cfg_connection_type { CONNECTION_IPSEC, CONNECTION_VNET2VNET };
 
 /* A security association whose keys were given by hand. Algorithms by name, see sa_algorithms[]
- * in check.c: AES-GCM-128|192|256, AES-CBC-128|256, NULL, AES-GMAC-128|192|256;
+ * in check_sa.c: AES-GCM-128|192|256, AES-CBC-128|256, NULL, AES-GMAC-128|192|256;
  * integrity (CBC and NULL only): SHA1-96, SHA256-128, SHA384-192, SHA512-256. */
 enum cfg_encryption {
 	ENC_NULL,
@@ -222,6 +222,7 @@ struct cfg_sa {
 	uint8_t enc_key[CFG_ENC_KEY_MAX]; /* GCM/GMAC: key then 4 bytes of salt */
 	uint8_t auth_key[CFG_AUTH_KEY_MAX];
 	uint8_t enc_key_len, auth_key_len;
+	char *key_file, *auth_key_file; /* as written, when the keys came from files */
 	bool esn;
 	uint16_t replay_window; /* 0 = off, else 64..4096, default 1024 */
 	bool udp_encap;         /* RFC 3948 */
@@ -231,6 +232,7 @@ struct cfg_sa {
 };
 
 struct cfg_selector {
+	struct cfg_mark mark;
 	struct cfg_prefixes local, remote;
 };
 

@@ -1,0 +1,36 @@
+/* Checks of a whole configuration, one file per subject. Internal to config/.
+ *
+ * config_check() runs them in the order of need: names, then references, then what looks
+ * through references. Each check reports all it finds and leaves CFG_NONE where a reference
+ * leads nowhere, which later checks skip.
+ */
+#pragma once
+
+#include "config/bind.h"
+#include "config/limits.h"
+#include "config/reference.h"
+
+struct check {
+	struct config *c;
+	struct binder *b; /* marks, errors, the configuration's arena */
+	struct names names[KINDS];
+	struct names *subnets; /* of each VNet */
+};
+
+/* Resolve, complete and check. 0 (errors may have been added) or -ENOMEM. */
+int config_check(struct config *c, struct binder *b);
+
+/* In order. 0 or -ENOMEM. */
+int check_network(struct check *k);  /* address spaces, subnets */
+int check_routes(struct check *k);   /* route tables and what they ask of their subnets */
+int check_filter(struct check *k);   /* NSG rules, default rules */
+int check_nics(struct check *k);     /* interfaces, addresses, groups' members */
+int check_gateways(struct check *k); /* public addresses, gateways, GatewaySubnet */
+int check_peerings(struct check *k); /* after gateways: flags look at them */
+int check_connections(struct check *k);
+int check_sas(struct check *k);
+int check_appliance(struct check *k); /* last: looks at all the rest */
+int check_uplinks(struct check *k);   /* within check_appliance */
+
+/* The mark of a member, or of the object it belongs to. */
+#define MARK(k, at, object) binder_mark((k)->b, at, (object)->mark)

@@ -1,0 +1,132 @@
+/* Connections: two ends that exist and fit, selectors in pairs. Their SAs: check_sa.c. */
+#include "config/check.h"
+
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+
+static bool
+is_route_based(const struct cfg_gateway *g)
+{
+	return strcasecmp(g->vpn_type, "RouteBased") == 0;
+}
+
+static void
+check_ipsec_ends(struct check *k, const struct cfg_connection *c)
+{
+	if (c->local_gateway_ref == NULL)
+		config_error(k->b->errors, c->mark, "MissingKey",
+			"connection '%.80s' of type IPsec needs localNetworkGateway2", c->name);
+	if (c->gateway2_ref != NULL)
+		config_error(k->b->errors, MARK(k, &c->gateway2_ref, c), "InvalidValue",
+			"connection '%.80s' of type IPsec has no virtualNetworkGateway2", c->name);
+}
+
+static void
+check_vnet_ends(struct check *k, const struct cfg_connection *c)
+{
+	const struct cfg_gateway *a, *b;
+
+	if (c->gateway2_ref == NULL)
+		config_error(k->b->errors, c->mark, "MissingKey",
+			"connection '%.80s' of type Vnet2Vnet needs virtualNetworkGateway2", c->name);
+	if (c->local_gateway_ref != NULL)
+		config_error(k->b->errors, MARK(k, &c->local_gateway_ref, c), "InvalidValue",
+			"connection '%.80s' of type Vnet2Vnet has no localNetworkGateway2", c->name);
+	if (c->gateway1 == CFG_NONE || c->gateway2 == CFG_NONE)
+		return;
+	a = &k->c->gateways[c->gateway1];
+	b = &k->c->gateways[c->gateway2];
+	if (a == b)
+		config_error(k->b->errors, MARK(k, &c->gateway2_ref, c), "InvalidReference",
+			"connection '%.80s' leads from gateway '%.80s' to itself", c->name, a->name);
+	if (!is_route_based(a) || !is_route_based(b))
+		config_error(k->b->errors, c->mark, "VpnTypeNotSupported",
+			"connection '%.80s' of type Vnet2Vnet needs RouteBased gateways at both ends", c->name);
+}
+
+/* Two networks with common addresses cannot be told apart through a tunnel. */
+static void
+check_spaces_apart(struct check *k, const struct cfg_connection *c)
+{
+	const struct cfg_gateway *a = &k->c->gateways[c->gateway1], *b = &k->c->gateways[c->gateway2];
+	char x[ADDRESS_TEXT_MAX], y[ADDRESS_TEXT_MAX];
+	const struct cfg_vnet *v, *w;
+
+	if (a->vnet == CFG_NONE || b->vnet == CFG_NONE || a->vnet == b->vnet)
+		return;
+	v = &k->c->vnets[a->vnet];
+	w = &k->c->vnets[b->vnet];
+	for (uint32_t i = 0; i < v->space.n; i++)
+		for (uint32_t j = 0; j < w->space.n; j++)
+			if (prefix_overlaps(&v->space.p[i], &w->space.p[j]))
+				config_error(k->b->errors, c->mark, "VnetAddressSpacesOverlap",
+					"'%.80s' and '%.80s' cannot be connected. Overlapping address prefixes: %s, %s",
+					v->name, w->name, prefix_text(&v->space.p[i], x, sizeof(x)),
+					prefix_text(&w->space.p[j], y, sizeof(y)));
+}
+
+/* A prefix inside the VNet's own space would never be used: the system route wins. */
+static void
+check_local_prefixes(struct check *k, const struct cfg_connection *c)
+{
+	const struct cfg_local_gateway *l = &k->c->local_gateways[c->local_gateway];
+	const struct cfg_gateway *g = &k->c->gateways[c->gateway1];
+	char text[ADDRESS_TEXT_MAX];
+	const struct cfg_vnet *v;
+
+	if (g->vnet == CFG_NONE)
+		return;
+	v = &k->c->vnets[g->vnet];
+	for (uint32_t i = 0; i < l->prefixes.n; i++)
+		for (uint32_t j = 0; j < v->space.n; j++)
+			if (prefix_covers(&v->space.p[j], &l->prefixes.p[i]))
+				config_error(k->b->errors, MARK(k, &l->prefixes.p[i], l), "LocalNetworkInsideVnet",
+					"%s of local network gateway '%.80s' lies inside virtual network '%.80s', "
+					"which connection '%.80s' "
+					"leaves from",
+					prefix_text(&l->prefixes.p[i], text, sizeof(text)), l->name, v->name, c->name);
+}
+
+static void
+check_selectors(struct check *k, const struct cfg_connection *c)
+{
+	for (uint32_t i = 0; i < c->n_selectors; i++) {
+		const struct cfg_selector *s = &c->selectors[i];
+
+		if (s->local.n == 0 || s->remote.n == 0)
+			config_error(k->b->errors, s->mark, "MissingKey",
+				"a traffic selector policy needs localAddressRanges and remoteAddressRanges");
+	}
+}
+
+static void
+check_sizes(struct check *k, const struct cfg_connection *c)
+{
+	if (c->mtu != 0 && c->tcp_mss >= c->mtu)
+		config_error(k->b->errors, MARK(k, &c->tcp_mss, c), "InvalidValue",
+			"connection '%.80s': tcpMss %u does not fit in mtu %u", c->name, c->tcp_mss, c->mtu);
+}
+
+int
+check_connections(struct check *k)
+{
+	for (uint32_t i = 0; i < k->c->n_connections; i++) {
+		struct cfg_connection *c = &k->c->connections[i];
+
+		c->gateway1 = resolve(k, KIND_GATEWAY, &c->gateway1_ref, c->mark);
+		c->gateway2 = resolve(k, KIND_GATEWAY, &c->gateway2_ref, c->mark);
+		c->local_gateway = resolve(k, KIND_LOCAL_GATEWAY, &c->local_gateway_ref, c->mark);
+		if (c->type == CONNECTION_IPSEC)
+			check_ipsec_ends(k, c);
+		else
+			check_vnet_ends(k, c);
+		if (c->gateway1 != CFG_NONE && c->gateway2 != CFG_NONE)
+			check_spaces_apart(k, c);
+		if (c->gateway1 != CFG_NONE && c->local_gateway != CFG_NONE)
+			check_local_prefixes(k, c);
+		check_selectors(k, c);
+		check_sizes(k, c);
+	}
+	return 0;
+}

@@ -1,0 +1,113 @@
+/* Public addresses, VPN gateways (one per VNet, in its GatewaySubnet), local network gateways. */
+#include "config/check.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+static int
+public_ip_order(const void *a, const void *b)
+{
+	const struct cfg_public_ip *const *x = a, *const *y = b;
+	int order = memcmp(&(*x)->address, &(*y)->address, sizeof((*x)->address));
+
+	return order != 0 ? order : (*x < *y ? -1 : 1);
+}
+
+static void
+check_public_ips(struct check *k)
+{
+	const struct cfg_public_ip *sorted[LIMIT_PUBLIC_IPS];
+	char text[ADDRESS_TEXT_MAX];
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < k->c->n_public_ips; i++)
+		if (k->c->public_ips[i].address.family != IP_NONE)
+			sorted[n++] = &k->c->public_ips[i];
+	if (n > 1)
+		qsort(sorted, n, sizeof(sorted[0]), public_ip_order);
+	for (uint32_t i = 1; i < n; i++)
+		if (address_equal(&sorted[i]->address, &sorted[i - 1]->address))
+			config_error(k->b->errors, MARK(k, &sorted[i]->address, sorted[i]), "PublicIPAddressInUse",
+				"%s of public IP address '%.80s' is in use by '%.80s'",
+				address_text(&sorted[i]->address, text, sizeof(text)), sorted[i]->name,
+				sorted[i - 1]->name);
+}
+
+static void
+check_types(struct check *k, const struct cfg_gateway *g)
+{
+	if (strcasecmp(g->gateway_type, "Vpn") != 0)
+		config_error(k->b->errors, MARK(k, &g->gateway_type, g), "NotSupported",
+			"gateway '%.80s': gatewayType is Vpn in this version, not '%.40s'", g->name, g->gateway_type);
+	if (strcasecmp(g->vpn_type, "RouteBased") != 0 && strcasecmp(g->vpn_type, "PolicyBased") != 0)
+		config_error(k->b->errors, MARK(k, &g->vpn_type, g), "InvalidValue",
+			"gateway '%.80s': vpnType is RouteBased or PolicyBased, not '%.40s'", g->name, g->vpn_type);
+}
+
+static int
+check_public_refs(struct check *k, struct cfg_gateway *g)
+{
+	const struct cfg_public_ip *first, *second;
+
+	if (resolve_all(k, KIND_PUBLIC_IP, &g->public_ip_refs, g->mark, &g->public_ips) < 0)
+		return -ENOMEM;
+	if (g->public_ip_refs.n < 2 || g->public_ips[0] == CFG_NONE || g->public_ips[1] == CFG_NONE)
+		return 0;
+	first = &k->c->public_ips[g->public_ips[0]];
+	second = &k->c->public_ips[g->public_ips[1]];
+	if (first->address.family == second->address.family)
+		config_error(k->b->errors, MARK(k, &g->public_ip_refs.s[1], g), "NotSupported",
+			"gateway '%.80s' has two public addresses of one family: active-active is not supported by "
+			"this version",
+			g->name);
+	return 0;
+}
+
+static void
+check_place(struct check *k, struct cfg_gateway *g, int32_t index)
+{
+	struct cfg_vnet *v;
+
+	resolve_subnet(k, &g->subnet_ref, g->mark, &g->vnet, &g->subnet);
+	if (g->subnet == CFG_NONE)
+		return;
+	v = &k->c->vnets[g->vnet];
+	if (!v->subnets[g->subnet].is_gateway)
+		config_error(k->b->errors, MARK(k, &g->subnet_ref, g), "GatewaySubnetMissing",
+			"gateway '%.80s' stands in subnet '%.80s': it must be GatewaySubnet", g->name,
+			v->subnets[g->subnet].name);
+	if (v->gateway != CFG_NONE)
+		config_error(k->b->errors, g->mark, "VnetHasGateway",
+			"virtual network '%.80s' has gateway '%.80s' already: one VPN gateway per virtual network",
+			v->name, k->c->gateways[v->gateway].name);
+	else
+		v->gateway = index;
+}
+
+/* No prefix, nothing to send: BGP does not exist in this version. */
+static void
+check_local_gateway(struct check *k, const struct cfg_local_gateway *l)
+{
+	if (l->prefixes.n == 0)
+		config_error(k->b->errors, l->mark, "MissingKey",
+			"local network gateway '%.80s' needs localNetworkAddressSpace.addressPrefixes", l->name);
+}
+
+int
+check_gateways(struct check *k)
+{
+	check_public_ips(k);
+	for (uint32_t i = 0; i < k->c->n_gateways; i++) {
+		struct cfg_gateway *g = &k->c->gateways[i];
+
+		check_types(k, g);
+		if (check_public_refs(k, g) < 0)
+			return -ENOMEM;
+		check_place(k, g, (int32_t)i);
+	}
+	for (uint32_t i = 0; i < k->c->n_local_gateways; i++)
+		check_local_gateway(k, &k->c->local_gateways[i]);
+	return 0;
+}

@@ -1,0 +1,325 @@
+/* Security associations given by hand: algorithms that fit their keys, SPIs and keys used once.
+ *
+ * What the key rules protect: in GCM and GMAC two packets under one key and nonce give both
+ * away, and nonces are sequence numbers, so a key may serve one sender only. The two ends of one
+ * SA (out in one connection, in with the same SPI in another) may stand in one file.
+ */
+#include "config/check.h"
+#include "config/schemas.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SALT 4
+
+static const struct {
+	uint8_t key;  /* bytes, salt included */
+	bool counter; /* GCM, GMAC: carries its own integrity */
+} encryptions[] = {
+	[ENC_NULL] = {0, false},
+	[ENC_AES_CBC_128] = {16, false},
+	[ENC_AES_CBC_256] = {32, false},
+	[ENC_AES_GCM_128] = {16 + SALT, true},
+	[ENC_AES_GCM_192] = {24 + SALT, true},
+	[ENC_AES_GCM_256] = {32 + SALT, true},
+	[ENC_AES_GMAC_128] = {16 + SALT, true},
+	[ENC_AES_GMAC_192] = {24 + SALT, true},
+	[ENC_AES_GMAC_256] = {32 + SALT, true},
+};
+
+static const uint8_t integrity_keys[] = {[INTEG_NONE] = 0,
+	[INTEG_SHA1_96] = 20,
+	[INTEG_SHA256_128] = 32,
+	[INTEG_SHA384_192] = 48,
+	[INTEG_SHA512_256] = 64};
+
+/* An SA and where it belongs. */
+struct sa_use {
+	const struct cfg_sa *sa;
+	uint32_t connection;
+};
+
+/* ---- one association ------------------------------------------------------------- */
+
+static void
+check_key_length(
+	struct check *k, const struct cfg_sa *s, const uint8_t *have, uint8_t want, const char *key, const char *word)
+{
+	if (*have == want)
+		return;
+	if (want == 0)
+		config_error(k->b->errors, MARK(k, have, s), "InvalidKey", "%s takes no '%s'", word, key);
+	else
+		config_error(k->b->errors, MARK(k, have, s), "InvalidKey",
+			"'%s' for %s has %u bytes (%u hexadecimal digits)%s, not %u", key, word, want, want * 2,
+			strchr(word, 'g') ? ", the last 4 are the salt" : "", *have);
+}
+
+static void
+check_algorithms(struct check *k, const struct cfg_sa *s)
+{
+	const char *encryption = encryption_words[s->encryption], *integrity = integrity_words[s->integrity];
+	bool counter = encryptions[s->encryption].counter;
+
+	if (counter && s->integrity != INTEG_NONE)
+		config_error(k->b->errors, MARK(k, &s->integrity, s), "InvalidAlgorithm",
+			"%s authenticates by itself: integrity must be none", encryption);
+	if (!counter && s->integrity == INTEG_NONE)
+		config_error(k->b->errors, MARK(k, &s->integrity, s), "InvalidAlgorithm",
+			"%s does not authenticate: it needs an integrity algorithm", encryption);
+	check_key_length(k, s, &s->enc_key_len, encryptions[s->encryption].key, "key", encryption);
+	if (!counter)
+		check_key_length(k, s, &s->auth_key_len, integrity_keys[s->integrity], "authKey", integrity);
+	else if (s->auth_key_len != 0)
+		check_key_length(k, s, &s->auth_key_len, 0, "authKey", encryption);
+}
+
+static void
+check_lifetime(struct check *k, const struct cfg_sa *s)
+{
+	if (s->life_bytes_hard != 0 && s->life_bytes_soft > s->life_bytes_hard)
+		config_error(k->b->errors, MARK(k, &s->life_bytes_soft, s), "InvalidValue",
+			"the soft lifetime in bytes lies beyond the hard one");
+	if (s->life_packets_hard != 0 && s->life_packets_soft > s->life_packets_hard)
+		config_error(k->b->errors, MARK(k, &s->life_packets_soft, s), "InvalidValue",
+			"the soft lifetime in packets lies beyond the hard one");
+}
+
+/* ---- a connection's -------------------------------------------------------------- */
+
+static void
+check_both_ways(struct check *k, const struct cfg_connection *c)
+{
+	uint32_t out = 0;
+
+	for (uint32_t i = 0; i < c->n_sas; i++)
+		out += c->sas[i].outbound;
+	if (c->n_sas > 0 && (out == 0 || out == c->n_sas))
+		config_error(k->b->errors, MARK(k, &c->sas, c), "SecurityAssociationMissing",
+			"connection '%.80s' has no security association '%s': it needs both ways", c->name,
+			out == 0 ? "out" : "in");
+}
+
+static bool
+address_is_ours(const struct check *k, const struct ip_addr *a)
+{
+	for (uint32_t i = 0; i < k->c->appliance.n_uplinks; i++)
+		for (uint32_t j = 0; j < k->c->appliance.uplinks[i].addresses.n; j++)
+			if (address_equal(&k->c->appliance.uplinks[i].address[j], a))
+				return true;
+	return false;
+}
+
+static const struct ip_addr *
+gateway_address(const struct check *k, const struct cfg_gateway *g, uint8_t family)
+{
+	for (uint32_t i = 0; i < g->public_ip_refs.n; i++) {
+		const struct ip_addr *a;
+
+		if (g->public_ips[i] == CFG_NONE)
+			continue;
+		a = &k->c->public_ips[g->public_ips[i]].address;
+		if (a->family == family)
+			return a;
+	}
+	return NULL;
+}
+
+/* The outer addresses: ours on an uplink, the peer's of the same family and not ours. */
+static void
+check_outer(struct check *k, const struct cfg_connection *c)
+{
+	const struct cfg_gateway *g = &k->c->gateways[c->gateway1];
+	const struct ip_addr *ours = NULL, *peer = NULL;
+	char text[ADDRESS_TEXT_MAX];
+
+	for (int i = 0; i < 2 && ours == NULL; i++) {
+		uint8_t family = i == 0 ? IP_V4 : IP_V6;
+
+		if (c->type == CONNECTION_VNET2VNET && c->gateway2 != CFG_NONE)
+			peer = gateway_address(k, &k->c->gateways[c->gateway2], family);
+		else if (c->type == CONNECTION_IPSEC && c->local_gateway != CFG_NONE)
+			peer = &k->c->local_gateways[c->local_gateway].address;
+		if (peer != NULL && peer->family == family)
+			ours = gateway_address(k, g, family);
+	}
+	if (peer == NULL || peer->family == IP_NONE)
+		return;
+	if (ours == NULL)
+		config_error(k->b->errors, c->mark, "TunnelAddressFamily",
+			"connection '%.80s': gateway '%.80s' has no public address of its peer's family", c->name,
+			g->name);
+	else if (!address_is_ours(k, ours))
+		config_error(k->b->errors, c->mark, "TunnelAddressNotOnUplink",
+			"connection '%.80s' has security associations, but %s of gateway '%.80s' is no address of an "
+			"uplink",
+			c->name, address_text(ours, text, sizeof(text)), g->name);
+}
+
+/* ---- all of them ----------------------------------------------------------------- */
+
+static int
+spi_order(const void *a, const void *b)
+{
+	const struct cfg_sa *x = ((const struct sa_use *)a)->sa, *y = ((const struct sa_use *)b)->sa;
+
+	if (x->outbound != y->outbound)
+		return x->outbound ? 1 : -1;
+	if (x->spi != y->spi)
+		return x->spi < y->spi ? -1 : 1;
+	return x->mark.line < y->mark.line ? -1 : x->mark.line > y->mark.line;
+}
+
+static void
+check_spis(struct check *k, struct sa_use *all, size_t n)
+{
+	if (n > 1)
+		qsort(all, n, sizeof(*all), spi_order);
+	for (size_t i = 1; i < n; i++) {
+		const struct cfg_sa *a = all[i - 1].sa, *b = all[i].sa;
+
+		if (a->outbound == b->outbound && a->spi == b->spi)
+			config_error(k->b->errors, MARK(k, &b->spi, b), "SpiInUse",
+				"SPI %u is in use by an association of the same direction in line %u", b->spi,
+				a->mark.line);
+	}
+}
+
+static bool
+key_is_reused(const struct sa_use *a, const struct sa_use *b, bool counter)
+{
+	if (a->connection == b->connection && a->sa->outbound != b->sa->outbound)
+		return true; /* the peer's packets could be played back at it */
+	if (!counter)
+		return false;
+	return a->connection == b->connection || a->sa->outbound == b->sa->outbound || a->sa->spi != b->sa->spi;
+}
+
+static size_t
+cipher_key_length(const struct cfg_sa *s)
+{
+	return s->enc_key_len - (encryptions[s->encryption].counter && s->enc_key_len > SALT ? SALT : 0);
+}
+
+static int
+enc_key_compare(const struct cfg_sa *x, const struct cfg_sa *y)
+{
+	size_t n = cipher_key_length(x), m = cipher_key_length(y);
+
+	if (n != m)
+		return n < m ? -1 : 1;
+	return memcmp(x->enc_key, y->enc_key, n);
+}
+
+static int
+auth_key_compare(const struct cfg_sa *x, const struct cfg_sa *y)
+{
+	if (x->auth_key_len != y->auth_key_len)
+		return x->auth_key_len < y->auth_key_len ? -1 : 1;
+	return memcmp(x->auth_key, y->auth_key, x->auth_key_len);
+}
+
+/* Inside a run of equal keys: those of counter modes first, then by connection. */
+static int
+run_order(const struct sa_use *x, const struct sa_use *y)
+{
+	bool a = encryptions[x->sa->encryption].counter, b = encryptions[y->sa->encryption].counter;
+
+	if (a != b)
+		return a ? -1 : 1;
+	if (x->connection != y->connection)
+		return x->connection < y->connection ? -1 : 1;
+	return x->sa < y->sa ? -1 : x->sa > y->sa;
+}
+
+static int
+enc_key_order(const void *a, const void *b)
+{
+	const struct sa_use *x = a, *y = b;
+	int order = enc_key_compare(x->sa, y->sa);
+
+	return order != 0 ? order : run_order(x, y);
+}
+
+static int
+auth_key_order(const void *a, const void *b)
+{
+	const struct sa_use *x = a, *y = b;
+	int order = auth_key_compare(x->sa, y->sa);
+
+	return order != 0 ? order : run_order(x, y);
+}
+
+static void
+report_reuse(struct check *k, const struct cfg_sa *a, const struct cfg_sa *b, const char *key)
+{
+	const struct cfg_sa *late = b->mark.line > a->mark.line ? b : a;
+
+	config_error(k->b->errors, late->mark, "KeyReuse",
+		"'%s' is that of the security association in line %u too: every association needs a key of its own",
+		key, late == a ? b->mark.line : a->mark.line);
+}
+
+/* The associations that share the key of the first, which are all behind it. Two under a counter
+ * mode are nearly always an error, and others matter inside one connection only, so that this
+ * ends soon however many share a key. */
+static void
+check_run(struct check *k, const struct sa_use *first, const struct sa_use *end, bool cipher)
+{
+	bool counter = cipher && encryptions[first->sa->encryption].counter;
+
+	for (const struct sa_use *other = first + 1; other < end && !config_errors_full(k->b->errors); other++) {
+		if ((cipher ? enc_key_compare : auth_key_compare)(first->sa, other->sa) != 0)
+			return;
+		if (!counter && other->connection != first->connection)
+			return;
+		if (key_is_reused(first, other, counter))
+			report_reuse(k, first->sa, other->sa, cipher ? "key" : "authKey");
+	}
+}
+
+static void
+check_keys(struct check *k, struct sa_use *all, size_t n, bool cipher)
+{
+	if (n > 1)
+		qsort(all, n, sizeof(*all), cipher ? enc_key_order : auth_key_order);
+	for (size_t i = 0; i < n; i++)
+		if ((cipher ? all[i].sa->enc_key_len : all[i].sa->auth_key_len) > 0)
+			check_run(k, &all[i], all + n, cipher);
+}
+
+static void
+check_connection_sas(struct check *k, const struct cfg_connection *c)
+{
+	for (uint32_t i = 0; i < c->n_sas; i++) {
+		check_algorithms(k, &c->sas[i]);
+		check_lifetime(k, &c->sas[i]);
+	}
+	check_both_ways(k, c);
+	if (c->n_sas > 0 && c->gateway1 != CFG_NONE)
+		check_outer(k, c);
+}
+
+int
+check_sas(struct check *k)
+{
+	struct sa_use *all;
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < k->c->n_connections; i++) {
+		check_connection_sas(k, &k->c->connections[i]);
+		n += k->c->connections[i].n_sas;
+	}
+	all = arena_array(k->b->arena, n, sizeof(*all));
+	if (all == NULL)
+		return -ENOMEM;
+	n = 0;
+	for (uint32_t i = 0; i < k->c->n_connections; i++)
+		for (uint32_t j = 0; j < k->c->connections[i].n_sas; j++)
+			all[n++] = (struct sa_use){.sa = &k->c->connections[i].sas[j], .connection = i};
+	check_spis(k, all, n);
+	check_keys(k, all, n, true);
+	check_keys(k, all, n, false);
+	return 0;
+}

@@ -1,0 +1,201 @@
+/* From a file to a checked configuration: read, parse, bind, check.
+ *
+ * Whatever held the text is wiped before it is freed, since keys may stand in it. The
+ * configuration and all it points to live in one arena behind struct config. Any thread.
+ */
+#include "config/check.h"
+#include "config/schemas.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* What callers know as struct config is the first member. */
+struct config_box {
+	struct config config;
+	struct arena arena;
+};
+
+#define RESOURCES(k, m, most, of) LIST(k, struct config, m, most, of)
+
+static const struct field config_fields[] = {
+	RESOURCES("virtualNetworks", vnets, LIMIT_VNETS, &vnet_schema),
+	RESOURCES("routeTables", route_tables, LIMIT_ROUTE_TABLES, &route_table_schema),
+	RESOURCES("networkSecurityGroups", nsgs, LIMIT_NSGS, &nsg_schema),
+	RESOURCES("applicationSecurityGroups", asgs, LIMIT_ASGS, &asg_schema),
+	RESOURCES("networkInterfaces", nics, LIMIT_NICS, &nic_schema),
+	RESOURCES("publicIPAddresses", public_ips, LIMIT_PUBLIC_IPS, &public_ip_schema),
+	RESOURCES("virtualNetworkGateways", gateways, LIMIT_GATEWAYS, &gateway_schema),
+	RESOURCES("localNetworkGateways", local_gateways, LIMIT_LOCAL_GATEWAYS, &local_gateway_schema),
+	RESOURCES("connections", connections, LIMIT_CONNECTIONS, &connection_schema),
+	PART_AT("appliance", struct config, appliance, &appliance_schema),
+	END_OF_FIELDS,
+};
+
+const struct schema config_schema = {.noun = "configuration", .fields = config_fields};
+
+static struct config_box *
+box_new(const char *path)
+{
+	struct config_box *box = calloc(1, sizeof(*box));
+
+	if (box == NULL)
+		return NULL;
+	box->config.path = arena_text(&box->arena, path, strlen(path));
+	appliance_init(&box->config.appliance);
+	if (box->config.path == NULL) {
+		config_free(&box->config);
+		return NULL;
+	}
+	return box;
+}
+
+void
+config_free(struct config *c)
+{
+	struct config_box *box = (struct config_box *)c;
+
+	if (c == NULL)
+		return;
+	arena_free(&box->arena);
+	free(box);
+}
+
+/* "dir/file" to "dir", "file" to "." */
+static char *
+folder_of(struct arena *a, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	if (slash == NULL)
+		return arena_text(a, ".", 1);
+	return arena_text(a, path, slash == path ? 1 : (size_t)(slash - path));
+}
+
+/* Tree to structs to a checked whole. Checks run on what could be bound, so that one run tells
+ * as much as possible; but a reference to what failed to load is not worth a second error. */
+static int
+tree_bind(struct config_box *box, const struct node *root, struct config_errors *errors)
+{
+	struct binder b = {.arena = &box->arena, .errors = errors};
+	int rc = -ENOMEM;
+
+	b.folder = folder_of(&box->arena, box->config.path);
+	if (b.folder != NULL)
+		rc = bind_object(&b, &config_schema, root, &box->config);
+	if (rc == 0)
+		rc = config_check(&box->config, &b);
+	free(b.marks);
+	if (rc == 0 && errors->total > 0)
+		rc = -EINVAL;
+	return rc;
+}
+
+int
+config_parse(const char *path, const char *text, size_t size, struct config **out, struct config_errors *errors)
+{
+	struct config_box *box = box_new(path);
+	struct arena tree = {0};
+	struct node *root;
+	int rc;
+
+	*out = NULL;
+	errors->path = path;
+	errors->n = errors->total = 0;
+	if (box == NULL)
+		return -ENOMEM;
+	rc = tree_parse(&tree, text, size, &root, errors);
+	if (rc == 0 && node_is_null(root)) {
+		config_error(errors, root->mark, "EmptyFile", "nothing in it: an empty configuration is written as {}");
+		rc = -EINVAL;
+	}
+	if (rc == 0)
+		rc = tree_bind(box, root, errors);
+	arena_free(&tree);
+	if (rc < 0) {
+		config_free(&box->config);
+		return rc;
+	}
+	*out = &box->config;
+	return 0;
+}
+
+/* The whole file, at most one byte more than the limit (tree_parse refuses it then). */
+static int
+file_read(int fd, char **text, size_t *size)
+{
+	size_t room = 64 * 1024, used = 0;
+	char *buffer = malloc(room);
+
+	while (buffer != NULL) {
+		ssize_t n = read(fd, buffer + used, room - used);
+		char *grown;
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			int rc = -errno;
+
+			explicit_bzero(buffer, used);
+			free(buffer);
+			return rc;
+		}
+		used += (size_t)n;
+		if (n == 0 || used > LIMIT_FILE_BYTES)
+			break;
+		if (used < room)
+			continue;
+		/* not realloc: it could leave an unwiped copy behind */
+		grown = malloc(2 * room);
+		if (grown != NULL)
+			memcpy(grown, buffer, used);
+		explicit_bzero(buffer, used);
+		free(buffer);
+		buffer = grown;
+		room *= 2;
+	}
+	*text = buffer;
+	*size = used;
+	return buffer ? 0 : -ENOMEM;
+}
+
+static int
+file_open(const char *path)
+{
+	struct stat st;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
+		close(fd);
+		return -EISDIR;
+	}
+	return fd;
+}
+
+int
+config_load(const char *path, struct config **out, struct config_errors *errors)
+{
+	char *text = NULL;
+	size_t size = 0;
+	int fd = file_open(path);
+	int rc = fd < 0 ? fd : file_read(fd, &text, &size);
+
+	*out = NULL;
+	if (fd >= 0)
+		close(fd);
+	if (rc < 0) {
+		errors->path = path;
+		errors->n = errors->total = 0;
+		config_error(errors, (struct cfg_mark){0}, "FileUnreadable", "%s", strerror(-rc));
+		return rc;
+	}
+	rc = config_parse(path, text, size, out, errors);
+	explicit_bzero(text, size);
+	free(text);
+	return rc;
+}
