@@ -156,6 +156,7 @@ admit_opened(struct worker *w, struct packet *p)
 {
 	bool bad;
 
+	p->from = p->tunnel;
 	if (p->flags & PKT_V6)
 		bad = p->v6.dst[0] == 0xff || p->v6.src[0] == 0xff || v6_link_local(p->v6.src) ||
 		      v6_link_local(p->v6.dst) || v6_unspecified_or_loopback(p->v6.src) ||

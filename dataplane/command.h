@@ -17,7 +17,9 @@ enum command_type {
 struct command {
 	uint8_t type; /* enum command_type */
 	uint16_t port, iface;
+	uint16_t tunnel; /* COMMAND_PACKET: back into this tunnel ... */
 	uint32_t count;
+	uint32_t generation; /* ... of this view, else it is dropped */
 	union {
 		const struct view *view;
 		const struct flow_filter *filter; /* control keeps it until the next trace order's grace */
@@ -35,14 +37,16 @@ enum event_type {
 enum sa_event_kind { SA_EVENT_SOFT, SA_EVENT_HARD, SA_EVENT_EXHAUSTED, SA_EVENT_RESERVE_LOW, SA_EVENT_REMOTE_PORT };
 
 struct event {
-	uint8_t type;    /* enum event_type */
-	uint8_t class;   /* enum punt_class or enum sa_event_kind */
-	uint8_t reason;  /* enum drop_reason that made an ICMP error due */
-	uint16_t iface;  /* ingress */
-	uint16_t out;    /* PUNT_NEIGHBOUR: interface to resolve on */
-	uint16_t l3_off; /* of the IP header in the mbuf's data, ARP: of its header */
-	uint16_t flags;  /* enum packet_flag */
-	uint16_t mtu;    /* ICMP too big */
+	uint8_t type;         /* enum event_type */
+	uint8_t class;        /* enum punt_class or enum sa_event_kind */
+	uint8_t reason;       /* enum drop_reason that made an ICMP error due */
+	uint16_t iface;       /* ingress */
+	uint16_t out;         /* PUNT_NEIGHBOUR: interface to resolve on */
+	uint16_t l3_off;      /* of the IP header in the mbuf's data, ARP: of its header */
+	uint16_t flags;       /* enum packet_flag */
+	uint16_t tunnel;      /* the packet was opened from it, else TUNNEL_NONE */
+	uint32_t generation;  /* of the view that tunnel is an id of */
+	uint16_t mtu;         /* ICMP too big */
 	uint16_t remote_port; /* SA_EVENT_REMOTE_PORT: UDP source port seen, `address` its source */
 	uint32_t name;
 	struct ip_addr address; /* PUNT_NEIGHBOUR: whom to resolve */

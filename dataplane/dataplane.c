@@ -274,16 +274,28 @@ dataplane_send_frame(struct dataplane *dp, uint16_t port, struct rte_mbuf *m)
 	order_packet(dp, &c);
 }
 
+static void
+send_from(struct dataplane *dp, struct command *c, uint16_t l3_off)
+{
+	c->type = COMMAND_PACKET;
+	if (rte_pktmbuf_adj(c->m, l3_off) == NULL) {
+		dataplane_drop(dp, c->m, DROP_TRUNCATED);
+		return;
+	}
+	order_packet(dp, c);
+}
+
 void
 dataplane_send_packet(struct dataplane *dp, uint16_t iface, struct rte_mbuf *m, uint16_t l3_off)
 {
-	struct command c = {.type = COMMAND_PACKET, .iface = iface, .m = m};
+	send_from(dp, &(struct command){.iface = iface, .tunnel = TUNNEL_NONE, .m = m}, l3_off);
+}
 
-	if (rte_pktmbuf_adj(m, l3_off) == NULL) {
-		dataplane_drop(dp, m, DROP_TRUNCATED);
-		return;
-	}
-	order_packet(dp, &c);
+void
+dataplane_send_answer(struct dataplane *dp, const struct event *e, struct rte_mbuf *m, uint16_t l3_off)
+{
+	send_from(dp, &(struct command){.iface = e->iface, .tunnel = e->tunnel, .generation = e->generation, .m = m},
+		l3_off);
 }
 
 void

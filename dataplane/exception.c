@@ -127,7 +127,7 @@ exception_error(struct dataplane *dp, const struct event *e)
 		rte_pktmbuf_append(
 			m, (uint16_t)icmp_error_write(rte_pktmbuf_mtod(m, uint8_t *), &error, &source, d, &ip));
 		dp->exception->stats.icmp_errors++;
-		dataplane_send_packet(dp, e->iface, m, 0);
+		dataplane_send_answer(dp, e, m, 0);
 	}
 	dataplane_drop(dp, e->m, e->reason);
 }
@@ -152,7 +152,7 @@ take_echo(struct dataplane *dp, const struct event *e)
 	rte_pktmbuf_trim(m, (uint16_t)(m->data_len - e->l3_off - ip.length));
 	rte_pktmbuf_adj(m, (uint16_t)(e->l3_off + skip));
 	dp->exception->stats.echo_answers++;
-	dataplane_send_packet(dp, e->iface, m, 0);
+	dataplane_send_answer(dp, e, m, 0);
 }
 
 /* ---- ARP -------------------------------------------------------------------------------------- */

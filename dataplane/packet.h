@@ -33,6 +33,7 @@ struct packet {
 	uint16_t l4_off; /* from l3 */
 	uint16_t flags;
 	uint16_t iface;   /* ingress interface; after esp_open the tunnel's gateway interface */
+	uint16_t from;    /* the tunnel it was opened from (PKT_OPENED) */
 	uint16_t out;     /* egress interface, once routed */
 	uint16_t tunnel;  /* once routed into, or opened from, a tunnel; else TUNNEL_NONE */
 	uint8_t protocol; /* after extension headers */

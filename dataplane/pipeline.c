@@ -153,21 +153,34 @@ pipeline_run(struct worker *w, struct rte_mbuf **m, uint16_t n, bool spread)
 		w->stats.longest_burst_cycles = took;
 }
 
+/* Where our own packets go: tunnels and uplinks have a hop for them, subnets route them. */
+static uint32_t
+local_hop(const struct view *v, const struct command *c)
+{
+	if (c->tunnel != TUNNEL_NONE)
+		return v->tunnel[c->tunnel & v->tunnel_mask].local_hop;
+	return v->iface[c->iface & v->iface_mask].local_hop;
+}
+
 void
-pipeline_local(struct worker *w, struct rte_mbuf *m, uint16_t iface)
+pipeline_local(struct worker *w, const struct command *c)
 {
 	struct burst *b = &w->burst;
 	struct packet *p = &b->slot[0];
+	struct rte_mbuf *m = c->m;
 	enum drop_reason r;
 
 	w->now = w->stage_start = clock_tsc();
 	burst_fill(b, &m, 1, PKT_LOCAL);
-	p->iface = iface & w->view->iface_mask;
+	p->iface = c->iface & w->view->iface_mask;
 	r = parse_ip(p, rte_pktmbuf_mtod(m, uint8_t *), m->data_len);
+	if (r == PARSE_OK && c->tunnel != TUNNEL_NONE && c->generation != (uint32_t)w->view->generation)
+		r = DROP_INVALID_OBJECT;
 	if (r != PARSE_OK) {
 		drop(w, p, r);
 		return;
 	}
+	p->hop = local_hop(w->view, c);
 	STAGE(w, b, STAGE_ROUTE, route(w, b));
 	send_routed(w, b);
 }

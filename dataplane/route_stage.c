@@ -13,9 +13,11 @@ lookup(const struct view *v, struct burst *b)
 	for (uint16_t i = 0; i < b->n; i++) {
 		struct packet *p = b->pkt[i];
 		const struct routes *r = v->iface[p->iface].routes;
-		uint32_t id = p->flags & PKT_V6 ? routes_lookup_v6(r, p->v6.dst) : routes_lookup_v4(r, p->v4.dst);
 
-		p->hop = id & v->hop_mask;
+		/* Our own packets may know their hop already (pipeline_local). */
+		if (p->hop == HOP_NONE)
+			p->hop = (p->flags & PKT_V6 ? routes_lookup_v6(r, p->v6.dst) : routes_lookup_v4(r, p->v4.dst)) &
+				 v->hop_mask;
 	}
 }
 

@@ -44,6 +44,9 @@ void dataplane_prime(struct dataplane *dp, struct view *first, const struct data
  * at l3_off) as if from iface. Ownership passes; a full ring frees it and counts NO_BUFFER. */
 void dataplane_send_frame(struct dataplane *dp, uint16_t port, struct rte_mbuf *m);
 void dataplane_send_packet(struct dataplane *dp, uint16_t iface, struct rte_mbuf *m, uint16_t l3_off);
+/* Control. The same for an answer to the packet of event e: it goes back the way that packet came, into its tunnel
+ * when it was opened from one. */
+void dataplane_send_answer(struct dataplane *dp, const struct event *e, struct rte_mbuf *m, uint16_t l3_off);
 /* Control. Count a packet that control dropped, and free it. */
 void dataplane_drop(struct dataplane *dp, struct rte_mbuf *m, enum drop_reason reason);
 /* Control. A token for rte_rcu_qsbr_check: true once no worker can hold what was unpublished before. */

@@ -40,6 +40,7 @@ struct iface {
 	const struct acl *acl_in, *acl_out; /* subnet stage, NULL: no NSG */
 	const struct tags *tags;
 	uint16_t flow_timeout_s;
+	uint32_t local_hop; /* uplink: hop of our own packets; HOP_NONE: they are routed */
 	uint32_t name;
 	const struct nic *nic; /* sorted by address */
 	uint32_t n_nics;
@@ -63,7 +64,7 @@ struct tunnel {
 	uint16_t tcp_mss;
 	bool copy_dscp, copy_df;
 	uint16_t n_selectors;
-	uint32_t name;
+	uint32_t name, local_hop; /* hop that leads into this tunnel */
 	struct ip_addr local, remote;
 	struct sa *out; /* the newest usable outbound SA, NULL: none */
 	struct ip_addr

@@ -293,17 +293,33 @@ ifaces(struct build *b)
 
 /* ---- hops, tunnels, SAs --------------------------------------------------------------- */
 
+/* Behind the described hops: one for our own packets on every uplink and into every tunnel. */
+static uint32_t
+local_hops(struct build *b, struct hop *hop, uint32_t n)
+{
+	struct iface *iface = (struct iface *)(uintptr_t)b->view->iface;
+
+	for (uint32_t i = 0; i < b->spec->n_ifaces; i++) {
+		if (iface[i].kind != IFACE_UPLINK)
+			continue;
+		hop[n] = (struct hop){.kind = HOP_UPLINK, .iface = (uint16_t)i, .name = iface[i].name};
+		iface[i].local_hop = n++;
+	}
+	for (uint32_t i = 0; i < b->spec->n_tunnels; i++)
+		hop[n++] = (struct hop){.kind = HOP_TUNNEL, .tunnel = (uint16_t)i, .name = b->spec->tunnel[i].name};
+	return n;
+}
+
 static int
 hops(struct build *b)
 {
-	uint32_t n = rte_align32pow2(b->spec->n_hops ? b->spec->n_hops : 1);
+	uint32_t n = rte_align32pow2(b->spec->n_hops + b->spec->n_ifaces + b->spec->n_tunnels + 1);
 	struct hop *hop = array(b, n, sizeof(*hop));
 
 	if (hop == NULL)
 		return -ENOMEM;
 	b->view->hop = hop;
 	b->view->hop_mask = n - 1;
-	b->view->n_hops = b->spec->n_hops;
 	for (uint32_t i = 0; i < n; i++) {
 		const struct hop_spec *s = &b->spec->hop[i];
 
@@ -311,6 +327,7 @@ hops(struct build *b)
 						       s->name, s->deny_name, s->address}
 					     : (struct hop){.kind = HOP_DROP, .reason = DROP_INVALID_OBJECT};
 	}
+	b->view->n_hops = local_hops(b, hop, b->spec->n_hops);
 	return 0;
 }
 
@@ -350,6 +367,7 @@ tunnel_fill(struct build *b, struct tunnel *t, uint16_t id, struct selector_spec
 		.copy_df = s->copy_df,
 		.n_selectors = (uint16_t)s->n_selectors,
 		.name = s->name,
+		.local_hop = b->view->n_hops - b->spec->n_tunnels + id,
 		.local = s->local,
 		.remote = s->remote,
 		.selector = selectors,

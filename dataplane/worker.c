@@ -33,7 +33,7 @@ obey(struct worker *w, const struct command *c)
 		transmit_frame(w, c->port, c->m);
 		break;
 	case COMMAND_PACKET:
-		pipeline_local(w, c->m, c->iface);
+		pipeline_local(w, c);
 		break;
 	case COMMAND_STOP:
 		w->stopping = true;
