@@ -1,0 +1,83 @@
+/* The whole dataplane in one process without a NIC: configuration in, packet in, expected packet or
+ * drop reason out.
+ *
+ * Ports are rings; workers are turned by the test itself, so every story is deterministic. Each check
+ * also counts packet buffers: none may be lost. Configurations are YAML texts; a port's driver is
+ * `ring`, hosts are networkInterfaces with a macAddress (static neighbours) unless a story is about
+ * resolution.
+ */
+#pragma once
+
+#include "control/world.h"
+#include "dataplane/state.h"
+#include "drivers/port.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+/* Starts EAL once per process (argv of main); ends with whole_main's return. */
+int whole_main(const struct CMUnitTest *tests, size_t n, const char *name);
+#define WHOLE_RUN(name, tests) whole_main(tests, sizeof(tests) / sizeof((tests)[0]), name)
+
+/* The parts of whole_main, for programs that are no tests (benches, soaks). huge: on huge pages. */
+int whole_begin(const char *name, bool huge);
+void whole_end(void);
+
+/* One appliance per process at a time. Fails the test with the error texts when refused. */
+void whole_start(const char *yaml);
+void whole_apply(const char *yaml);
+/* Checks that every packet buffer came back. */
+void whole_stop(void);
+/* cmocka teardown: stops what a failed story left. */
+int whole_teardown(void **state);
+
+struct dataplane *whole_dataplane(void);
+const struct world *whole_world(void);
+struct rte_mempool *whole_pool(void);
+const char *whole_name(uint32_t name); /* text of a name id */
+
+/* Turn every worker and poll, until nothing moves. */
+void whole_settle(void);
+
+/* ---- packets --------------------------------------------------------------------------- */
+
+/* A packet to build, or one that came out, taken apart. Unset fields have sound defaults. */
+struct pkt {
+	const char *port; /* by name in the configuration */
+	uint16_t vlan;
+	const char *smac, *dmac; /* text; dmac NULL: the port's own */
+	const char *src, *dst;   /* address text, either family */
+	uint8_t protocol;        /* 17 by default */
+	uint16_t sport, dport;
+	uint8_t tcp_flags, ttl, tos;
+	uint16_t payload;        /* bytes after the transport header */
+	bool df, more;
+	uint16_t fragment_offset; /* bytes */
+	uint16_t id;
+	uint8_t icmp_type, icmp_code;
+	uint16_t mss;            /* TCP SYN option */
+	bool bad_checksum;
+};
+
+struct rte_mbuf *pkt_build(const struct pkt *p);
+void pkt_inject(const char *port, struct rte_mbuf *m);
+void pkt_send(const struct pkt *p); /* build, inject, settle */
+
+/* The next frame that came out of the port, NULL if none; the caller frees it. */
+struct rte_mbuf *port_out(const char *port);
+uint8_t *frame_l3(struct rte_mbuf *m, uint16_t *size);
+
+/* ---- expectations ------------------------------------------------------------------------ */
+
+/* Send; exactly one frame must leave through `out` with these addresses in its IP header; it is
+ * returned for further looks (free it), all others must be silent. */
+struct rte_mbuf *expect_forward(const struct pkt *p, const char *out);
+void expect_forwarded(const struct pkt *p, const char *out); /* and free it */
+/* Send; nothing may leave, and exactly this reason counts one more. `name`: who decided, or NULL. */
+void expect_drop(const struct pkt *p, enum drop_reason reason, const char *name);
+uint64_t drops_of(enum drop_reason reason);
+uint64_t named_drops_of(enum drop_reason reason, const char *name);
