@@ -1,7 +1,5 @@
-/* One walk over a spec feeds whatever wants its bytes: a counter, a buffer, a comparison, a hash. */
+/* One walk over a spec feeds whatever wants its bytes: a counter, a buffer, a comparison. */
 #include "dataplane/acl_content.h"
-
-#include "dataplane/nsg.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -13,7 +11,6 @@ struct sink {
 	const uint8_t *with; /* compare */
 	size_t n, limit;
 	bool differs;
-	uint64_t hash;
 };
 
 static void
@@ -70,14 +67,6 @@ compare(struct sink *s, const void *bytes, size_t n)
 	s->n += n;
 }
 
-/* FNV-1a. */
-static void
-hash(struct sink *s, const void *bytes, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		s->hash = (s->hash ^ ((const uint8_t *)bytes)[i]) * 0x100000001b3;
-}
-
 int
 acl_content_take(struct acl_content *c, const struct acl_spec *spec)
 {
@@ -106,13 +95,4 @@ acl_content_clear(struct acl_content *c)
 {
 	free(c->byte);
 	*c = (struct acl_content){0};
-}
-
-uint64_t
-acl_spec_hash(const struct acl_spec *spec)
-{
-	struct sink s = {.put = hash, .hash = 0xcbf29ce484222325};
-
-	put_spec(&s, spec);
-	return s.hash;
 }

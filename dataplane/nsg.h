@@ -22,9 +22,8 @@ struct acl *acl_build(const struct acl_spec *spec, char *error, size_t error_siz
 struct acl *acl_ref(struct acl *a);
 void acl_free(struct acl *a); /* drops a reference; NULL is legal */
 
-/* For sharing between views: equal specs hash alike, and acl_same compares the content itself, as a rule set
- * that is shared by mistake would be a hole. */
-uint64_t acl_spec_hash(const struct acl_spec *spec);
+/* For sharing between views. The content itself is compared, not a hash of it: a rule set that is shared by
+ * mistake would be a hole. */
 bool acl_same(const struct acl *a, const struct acl_spec *spec);
 
 /* What the rules look at. Tag bits of the two addresses come from the endpoint's tag table. */

@@ -1,0 +1,331 @@
+/* The NSG stages: flows first, rules for what opens one.
+ *
+ * Worker only; verdict_nsg: any thread that keeps the view. An endpoint is the interface of a subnet
+ * together with the NIC of the local end. Outbound the NIC's rules are asked before the subnet's, inbound after
+ * them; both must allow, and an absent NSG allows. Flows are kept wherever an NSG applies in either direction: what a
+ * direction without rules lets through must find the other direction's rules answered.
+ */
+#include "dataplane/flow.h"
+#include "dataplane/neighbour.h"
+#include "dataplane/nsg.h"
+#include "dataplane/route.h"
+#include "dataplane/worker.h"
+
+#include <rte_ether.h>
+
+#include <netinet/in.h>
+
+#define FORWARDERS_MAX 64 /* NVAs of one subnet that are looked at for a foreign source */
+
+/* One packet on its way through a stage. */
+struct check {
+	struct packet *p;
+	const struct iface *endpoint;
+	const struct acl *acl[2]; /* in the order of evaluation, NULL: no NSG */
+	struct nsg_verdict verdict;
+	bool had_nsg;
+	uint8_t flow; /* enum flow_result */
+};
+
+/* ---- who is the endpoint ------------------------------------------------------------------- */
+
+static bool
+filters(const struct iface *i)
+{
+	return i->kind == IFACE_SUBNET && (i->filter_in || i->filter_out);
+}
+
+/* NULL: no NSG has a say here. */
+static const struct iface *
+sender_endpoint(const struct view *v, const struct packet *p)
+{
+	const struct iface *i = &v->iface[p->iface & v->iface_mask];
+
+	return filters(i) && !(p->flags & PKT_LOCAL) ? i : NULL;
+}
+
+static const struct iface *
+receiver_endpoint(const struct view *v, const struct packet *p)
+{
+	const struct iface *i = &v->iface[p->out & v->iface_mask];
+	uint8_t kind = v->hop[p->hop & v->hop_mask].kind;
+
+	if (kind != HOP_SUBNET && kind != HOP_NEIGHBOUR)
+		return NULL;
+	return filters(i) && !(p->flags & PKT_LOCAL) ? i : NULL;
+}
+
+static struct ip_addr
+packet_address(const struct packet *p, bool source)
+{
+	struct ip_addr a = {.family = p->flags & PKT_V6 ? IP_V6 : IP_V4};
+
+	if (p->flags & PKT_V6)
+		memcpy(a.b, source ? p->v6.src : p->v6.dst, 16);
+	else
+		memcpy(a.b, source ? &p->v4.src : &p->v4.dst, 4);
+	return a;
+}
+
+static bool
+on_link(const struct iface *i, const struct ip_addr *a)
+{
+	for (uint8_t n = 0; n < i->n_prefixes; n++) {
+		if (prefix_has(&i->prefix[n], a))
+			return true;
+	}
+	return false;
+}
+
+/* Which NVA of this subnet sent the frame? admit() let a foreign source in for it alone. */
+static const struct nic *
+forwarder(const struct worker *w, const struct iface *i, const struct packet *p)
+{
+	const struct rte_ether_hdr *eth = rte_pktmbuf_mtod(p->m, const struct rte_ether_hdr *);
+	uint64_t sender = 0;
+	uint32_t looked = 0;
+
+	memcpy(&sender, &eth->src_addr, sizeof(eth->src_addr));
+	for (uint32_t n = 0; n < i->n_nics && looked < FORWARDERS_MAX; n++) {
+		if (!i->nic[n].forwarding)
+			continue;
+		looked++;
+		if ((neighbour_lookup(w->neighbours, i->id, &i->nic[n].address) & NEIGHBOUR_MAC) == sender)
+			return &i->nic[n];
+	}
+	return NULL;
+}
+
+static const struct nic *
+sender_nic(const struct worker *w, const struct iface *i, const struct packet *p)
+{
+	struct ip_addr source = packet_address(p, true);
+	const struct nic *nic = iface_nic(i, &source);
+
+	return nic == NULL && !on_link(i, &source) ? forwarder(w, i, p) : nic;
+}
+
+static const struct nic *
+receiver_nic(const struct view *v, const struct iface *i, const struct packet *p)
+{
+	const struct hop *h = &v->hop[p->hop & v->hop_mask];
+	struct ip_addr destination = packet_address(p, false);
+
+	return iface_nic(i, h->kind == HOP_NEIGHBOUR ? &h->address : &destination);
+}
+
+/* ---- the rules ------------------------------------------------------------------------------ */
+
+static void
+choose_acls(const struct iface *i, const struct nic *nic, bool inbound, const struct acl *acl[2])
+{
+	const struct acl *of_nic = NULL;
+
+	if (nic != NULL)
+		of_nic = inbound ? nic->acl_in : nic->acl_out;
+	acl[0] = inbound ? i->acl_in : of_nic;
+	acl[1] = inbound ? of_nic : i->acl_out;
+}
+
+static uint8_t
+tags_of(const struct iface *i, uint8_t family, const uint8_t *address)
+{
+	return i->tags != NULL ? tags_lookup(i->tags, family, address) : TAG_BIT_INTERNET;
+}
+
+/* Rules see no ports but those of transport protocols. */
+static void
+key_fill(struct nsg_key *k, const struct iface *i, const struct ip_addr *source, const struct ip_addr *destination,
+	uint8_t protocol, uint16_t source_port, uint16_t destination_port)
+{
+	bool icmp = protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6;
+
+	*k = (struct nsg_key){
+		.family = source->family,
+		.protocol = protocol,
+		.source_tags = tags_of(i, source->family, source->b),
+		.destination_tags = tags_of(i, source->family, destination->b),
+		.source_port = icmp ? 0 : source_port,
+		.destination_port = icmp ? 0 : destination_port,
+	};
+	memcpy(k->source, source->b, 16);
+	memcpy(k->destination, destination->b, 16);
+}
+
+/* Packets of one burst mostly share their rules: they are asked in groups. */
+static void
+ask(struct check *const *check, const struct nsg_key *key, uint16_t n, int stage)
+{
+	struct nsg_key group_key[BURST_MAX];
+	struct nsg_verdict verdict[BURST_MAX];
+	uint16_t member[BURST_MAX];
+	uint64_t waiting = 0;
+
+	for (uint16_t i = 0; i < n; i++) {
+		if (check[i]->verdict.allow && check[i]->acl[stage] != NULL)
+			waiting |= 1ull << i;
+	}
+	while (waiting != 0) {
+		const struct acl *acl = check[__builtin_ctzll(waiting)]->acl[stage];
+		uint16_t n_members = 0;
+
+		for (uint64_t left = waiting; left != 0; left &= left - 1) {
+			uint16_t i = (uint16_t)__builtin_ctzll(left);
+
+			if (check[i]->acl[stage] != acl)
+				continue;
+			waiting &= ~(1ull << i);
+			group_key[n_members] = key[i];
+			member[n_members++] = i;
+		}
+		acl_verdicts(acl, group_key, n_members, verdict);
+		for (uint16_t m = 0; m < n_members; m++) {
+			check[member[m]]->verdict = verdict[m];
+			check[member[m]]->had_nsg = true;
+		}
+	}
+}
+
+_Static_assert(BURST_MAX <= 64, "a bit for each packet");
+
+static void
+evaluate(struct worker *w, struct check *const *check, uint16_t n, bool inbound)
+{
+	struct nsg_key key[BURST_MAX];
+
+	for (uint16_t i = 0; i < n; i++) {
+		struct check *c = check[i];
+		struct ip_addr source = packet_address(c->p, true), destination = packet_address(c->p, false);
+		const struct nic *nic =
+			inbound ? receiver_nic(w->view, c->endpoint, c->p) : sender_nic(w, c->endpoint, c->p);
+
+		choose_acls(c->endpoint, nic, inbound, c->acl);
+		c->verdict = (struct nsg_verdict){true, NAME_NONE};
+		c->had_nsg = false;
+		key_fill(&key[i], c->endpoint, &source, &destination, c->p->protocol, c->p->source_port,
+			c->p->destination_port);
+	}
+	ask(check, key, n, 0);
+	ask(check, key, n, 1);
+}
+
+/* ---- the stage -------------------------------------------------------------------------------- */
+
+/* Judge what no flow knows. */
+static void
+judge_misses(struct worker *w, struct check *check, uint16_t n, bool inbound)
+{
+	struct check *missed[BURST_MAX];
+	uint16_t n_missed = 0;
+
+	for (uint16_t i = 0; i < n; i++) {
+		if (check[i].flow == FLOW_MISS)
+			missed[n_missed++] = &check[i];
+	}
+	if (n_missed != 0)
+		evaluate(w, missed, n_missed, inbound);
+}
+
+/* True: stays in the burst. */
+static bool
+settle(struct worker *w, const struct check *c, bool inbound)
+{
+	enum stage stage = inbound ? STAGE_NSG_IN : STAGE_NSG_OUT;
+	const struct iface *i = c->endpoint;
+
+	if (likely(c->flow == FLOW_HIT)) {
+		TRACE(c->p, stage, TRACE_ALLOWED_BY_FLOW, i->id, NAME_NONE, 0);
+		return true;
+	}
+	if (c->flow == FLOW_BAD_STATE) {
+		drop_named(w, c->p, DROP_FLOW_STATE, i->name);
+		return false;
+	}
+	if (!c->verdict.allow) {
+		drop_named(w, c->p, DROP_NSG_DENY, c->verdict.name);
+		return false;
+	}
+	if (!flow_insert(w, c->p, i->id, inbound, i->flow_timeout_s, c->verdict.name)) {
+		drop_named(w, c->p, DROP_FLOW_TABLE_FULL, i->name);
+		return false;
+	}
+	TRACE(c->p, stage, c->had_nsg ? TRACE_ALLOWED_BY_RULE : TRACE_NO_NSG, i->id, c->verdict.name, 0);
+	return true;
+}
+
+static void
+filter(struct worker *w, struct burst *b, bool inbound)
+{
+	struct check check[BURST_MAX];
+	struct packet *looked_up[BURST_MAX];
+	uint16_t iface[BURST_MAX];
+	uint8_t result[BURST_MAX], at[BURST_MAX];
+	uint16_t n = 0, kept = 0, next = 0;
+
+	for (uint16_t i = 0; i < b->n; i++) {
+		struct packet *p = b->pkt[i];
+		const struct iface *endpoint = inbound ? receiver_endpoint(w->view, p) : sender_endpoint(w->view, p);
+
+		if (endpoint == NULL) {
+			TRACE(p, inbound ? STAGE_NSG_IN : STAGE_NSG_OUT, TRACE_NO_NSG, inbound ? p->out : p->iface,
+				NAME_NONE, 0);
+			continue;
+		}
+		check[n].p = looked_up[n] = p;
+		check[n].endpoint = endpoint;
+		iface[n] = endpoint->id;
+		at[n++] = (uint8_t)i;
+	}
+	if (n == 0)
+		return;
+
+	flow_lookup(w, looked_up, iface, inbound, n, result);
+	for (uint16_t i = 0; i < n; i++)
+		check[i].flow = result[i];
+	judge_misses(w, check, n, inbound);
+
+	for (uint16_t i = 0; i < b->n; i++) {
+		bool judged = next < n && at[next] == i;
+
+		if (!judged || settle(w, &check[next], inbound))
+			b->pkt[kept++] = b->pkt[i];
+		next += judged;
+	}
+	b->n = kept;
+}
+
+void
+nsg_out(struct worker *w, struct burst *b)
+{
+	filter(w, b, false);
+}
+
+void
+nsg_in(struct worker *w, struct burst *b)
+{
+	filter(w, b, true);
+}
+
+/* ---- for tools ----------------------------------------------------------------------------------- */
+
+void
+verdict_nsg(const struct view *v, const struct verdict_packet *p, bool inbound, struct acl_verdict *out)
+{
+	const struct iface *i = &v->iface[p->iface & v->iface_mask];
+	const struct acl *acl[2];
+	struct nsg_key key;
+
+	*out = (struct acl_verdict){.allow = true, .rule_name = NAME_NONE};
+	if (!filters(i))
+		return;
+	choose_acls(i, iface_nic(i, inbound ? &p->destination : &p->source), inbound, acl);
+	key_fill(&key, i, &p->source, &p->destination, p->protocol, p->source_port, p->destination_port);
+	for (int stage = 0; stage < 2 && out->allow; stage++) {
+		struct nsg_verdict verdict;
+
+		if (acl[stage] == NULL)
+			continue;
+		acl_verdicts(acl[stage], &key, 1, &verdict);
+		*out = (struct acl_verdict){.allow = verdict.allow, .rule_name = verdict.name, .had_nsg = true};
+	}
+}
