@@ -14,7 +14,7 @@
 
 struct rte_mempool;
 
-#define EAL_ARGUMENTS_MAX 96
+#define EAL_ARGUMENTS_MAX 160 /* two for each of 64 PCI ports, and the rest */
 #define EAL_CPUS_MAX 1024
 
 /* What eal_arguments needs to know about the machine. */

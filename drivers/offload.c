@@ -13,6 +13,8 @@
 #define TCP_CWR 0x80
 #define UDP_LENGTH 8
 #define GSO_UDP_L4 5 /* newer than Debian 12's kernel headers */
+#define TCP_LENGTH 20
+#define IPV4_LENGTH 20
 #define IPV6_LENGTH 40
 #define IPV4_FRAGMENT 0x3fff /* more fragments, or an offset */
 #define VLAN_LENGTH 4
@@ -74,7 +76,7 @@ offload_checksum(const struct virtio_net_hdr *h, uint8_t *frame, size_t length)
 void
 offload_checksum_guess(uint8_t *frame, size_t length)
 {
-	uint16_t type = length > ETH_HLEN + IPV6_LENGTH ? be16_read(frame + 12) : 0;
+	uint16_t type = length >= ETH_HLEN + VLAN_LENGTH ? be16_read(frame + 12) : 0;
 	size_t l3 = ETH_HLEN, l4, end;
 	struct virtio_net_hdr h = {0};
 	uint32_t pseudo;
@@ -84,7 +86,7 @@ offload_checksum_guess(uint8_t *frame, size_t length)
 		l3 += VLAN_LENGTH;
 		type = be16_read(frame + l3 - 2);
 	}
-	if (type == ETHERTYPE_IP && !(be16_read(frame + l3 + 6) & IPV4_FRAGMENT)) {
+	if (type == ETHERTYPE_IP && length >= l3 + IPV4_LENGTH && !(be16_read(frame + l3 + 6) & IPV4_FRAGMENT)) {
 		protocol = frame[l3 + 9];
 		l4 = l3 + (frame[l3] & 0xf) * 4u;
 		end = l3 + be16_read(frame + l3 + 2);
@@ -117,7 +119,7 @@ offload_segments_begin(
 	uint32_t l4_header;
 
 	*s = (struct offload_segments){.frame = frame, .length = length, .size = h->gso_size, .l4 = h->csum_start};
-	if (length < ETH_HLEN + 20 || s->size == 0)
+	if (length < ETH_HLEN + IPV4_LENGTH || s->size == 0)
 		return false;
 	s->ipv6 = be16_read(frame + 12) == ETHERTYPE_IPV6;
 	s->udp = type == GSO_UDP_L4;
@@ -129,11 +131,12 @@ offload_segments_begin(
 	/* Without a checksum to write (a frame merged by GRO) the kernel tells no offset of layer 4. */
 	if (!(h->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM))
 		s->l4 = (uint16_t)(ETH_HLEN + (s->ipv6 ? IPV6_LENGTH : (frame[ETH_HLEN] & 0xf) * 4));
-	if (s->l4 < ETH_HLEN + (s->ipv6 ? IPV6_LENGTH : 20) || s->l4 + 20u > length)
+	if (s->l4 < ETH_HLEN + (s->ipv6 ? IPV6_LENGTH : IPV4_LENGTH) ||
+		s->l4 + (s->udp ? UDP_LENGTH : TCP_LENGTH) > (long)length)
 		return false;
 	l4_header = s->udp ? UDP_LENGTH : (frame[s->l4 + 12] >> 4) * 4u;
 	s->header = (uint16_t)(s->l4 + l4_header);
-	return (s->udp || l4_header >= 20) && s->header < length;
+	return (s->udp || l4_header >= TCP_LENGTH) && s->header < length;
 }
 
 static void

@@ -126,7 +126,7 @@ queue_send(struct port_queue *q, struct rte_mbuf **pkts, uint16_t n)
 /* ---- opening ---------------------------------------------------------------------- */
 
 /* A locally administered address that stays the same from start to start and differs between
- * appliances: for kinds whose other end has no say in it. FNV-1a. */
+ * appliances: for kinds whose other end has no say in it. FNV-1a, its bits mixed. */
 static struct mac_addr
 mac_derived(const char *appliance, const char *port)
 {
@@ -138,6 +138,7 @@ mac_derived(const char *appliance, const char *port)
 	hash = (hash ^ '/') * 0x100000001b3u;
 	for (const char *s = port; *s; s++)
 		hash = (hash ^ (uint8_t)*s) * 0x100000001b3u;
+	hash = (hash ^ hash >> 32) * 0x9e3779b97f4a7c15u;
 	for (int i = 1; i < 6; i++)
 		mac.b[i] = (uint8_t)(hash >> (8 * i));
 	return mac;

@@ -6,9 +6,9 @@
  * senders are completed and their large TCP frames segmented; what does not fit the ring comes by
  * recv(). Whatever the sockets hold (promiscuous mode, fanout) ends with the process.
  *
- * Each receive queue is one socket of a fanout group. The group's classic BPF program hashes both
- * directions of a flow alike, and fragments by their addresses.
+ * Each receive queue is one socket of a fanout group (fanout.h).
  */
+#include "drivers/fanout.h"
 #include "drivers/netdev.h"
 #include "drivers/offload.h"
 #include "drivers/port_kind.h"
@@ -353,94 +353,6 @@ tx_open(struct tx_queue *tx, int ifindex)
 	return r == 0 ? socket_bind(tx->fd, ifindex, 0) : r;
 }
 
-/* ---- fanout ----------------------------------------------------------------------- */
-
-#define NET(offset) ((uint32_t)(SKF_NET_OFF + (offset)))
-#define MIX(offset)                                                                                                    \
-	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, NET(offset)), BPF_STMT(BPF_ALU | BPF_XOR | BPF_X, 0),                       \
-		BPF_STMT(BPF_MISC | BPF_TAX, 0)
-#define IF(from, test, value, yes, no) BPF_JUMP(BPF_JMP | (test) | BPF_K, value, (yes) - (from)-1, (no) - (from)-1)
-#define TEST 4
-#define IPV4 (TEST + 1)
-#define IPV4_PORTS (IPV4 + 12)
-#define IPV6 (IPV4_PORTS + 2)
-#define IPV6_PORTS (IPV6 + 28)
-#define PORTS (IPV6_PORTS + 1)
-#define FOLD (PORTS + 9)
-#define OTHER (FOLD + 4)
-
-/* X carries source xor destination of the addresses, M[0] takes it over; then source xor
- * destination port, where TCP or UDP is whole and follows the IP header at once. Multiplied, so
- * that neighbours in the low bits spread. What is too short goes to queue 0, as does no IP. */
-static struct sock_filter fanout_program[] = {
-	BPF_STMT(BPF_LDX | BPF_IMM, 0),
-	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_PROTOCOL)),
-	IF(2, BPF_JEQ, ETH_P_IP, IPV4, 3),
-	IF(3, BPF_JEQ, ETH_P_IPV6, IPV6, TEST),
-	BPF_STMT(BPF_RET | BPF_K, 0),
-
-	[IPV4] = MIX(12),
-	MIX(16),
-	BPF_STMT(BPF_STX, 0),
-	BPF_STMT(BPF_LD | BPF_H | BPF_ABS, NET(6)),
-	IF(IPV4 + 8, BPF_JSET, 0x3fff, FOLD, IPV4 + 9),
-	BPF_STMT(BPF_LD | BPF_B | BPF_ABS, NET(9)),
-	IF(IPV4 + 10, BPF_JEQ, IPPROTO_TCP, IPV4_PORTS, IPV4 + 11),
-	IF(IPV4 + 11, BPF_JEQ, IPPROTO_UDP, IPV4_PORTS, FOLD),
-	[IPV4_PORTS] = BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, NET(0)),
-	BPF_STMT(BPF_JMP | BPF_JA, PORTS - IPV4_PORTS - 2),
-
-	[IPV6] = MIX(8),
-	MIX(12),
-	MIX(16),
-	MIX(20),
-	MIX(24),
-	MIX(28),
-	MIX(32),
-	MIX(36),
-	BPF_STMT(BPF_STX, 0),
-	BPF_STMT(BPF_LD | BPF_B | BPF_ABS, NET(6)),
-	IF(IPV6 + 26, BPF_JEQ, IPPROTO_TCP, IPV6_PORTS, IPV6 + 27),
-	IF(IPV6 + 27, BPF_JEQ, IPPROTO_UDP, IPV6_PORTS, FOLD),
-	[IPV6_PORTS] = BPF_STMT(BPF_LDX | BPF_IMM, 40),
-
-	[PORTS] = BPF_STMT(BPF_LD | BPF_H | BPF_IND, NET(0)),
-	BPF_STMT(BPF_ST, 1),
-	BPF_STMT(BPF_LD | BPF_H | BPF_IND, NET(2)),
-	BPF_STMT(BPF_LDX | BPF_MEM, 1),
-	BPF_STMT(BPF_ALU | BPF_XOR | BPF_X, 0),
-	BPF_STMT(BPF_LDX | BPF_MEM, 0),
-	BPF_STMT(BPF_ALU | BPF_XOR | BPF_X, 0),
-	BPF_STMT(BPF_MISC | BPF_TAX, 0),
-	BPF_STMT(BPF_STX, 0),
-
-	[FOLD] = BPF_STMT(BPF_LD | BPF_MEM, 0),
-	BPF_STMT(BPF_ALU | BPF_MUL | BPF_K, 0x9e3779b1u),
-	BPF_STMT(BPF_ALU | BPF_RSH | BPF_K, 16),
-	BPF_STMT(BPF_RET | BPF_A, 0),
-};
-
-_Static_assert(RTE_DIM(fanout_program) == OTHER, "jump targets of the fanout program");
-
-/* The kernel finds a group number that is free; the other sockets join it. */
-static int
-fanout_join(struct af_packet *s, uint16_t queues)
-{
-	const struct sock_fprog program = {.len = RTE_DIM(fanout_program), .filter = fanout_program};
-	int group = PACKET_FANOUT_CBPF << 16 | PACKET_FANOUT_FLAG_UNIQUEID << 16, r;
-	socklen_t size = sizeof group;
-
-	r = option_set(s->rx[0].fd, PACKET_FANOUT, &group, sizeof group);
-	if (r == 0 && getsockopt(s->rx[0].fd, SOL_PACKET, PACKET_FANOUT, &group, &size) != 0)
-		r = -errno;
-	group = (group & 0xffff) | PACKET_FANOUT_CBPF << 16;
-	for (uint16_t i = 1; r == 0 && i < queues; i++)
-		r = option_set(s->rx[i].fd, PACKET_FANOUT, &group, sizeof group);
-	if (r == 0)
-		r = option_set(s->rx[0].fd, PACKET_FANOUT_DATA, &program, sizeof program);
-	return r;
-}
-
 /* ---- the kind --------------------------------------------------------------------- */
 
 static void
@@ -467,7 +379,7 @@ af_packet_close(struct port *p)
 static int
 sockets_open(struct port *p, struct af_packet *s, uint16_t queues, char *error, size_t n)
 {
-	int r = 0;
+	int group = 0, r = 0;
 
 	for (uint16_t i = 0; r == 0 && i < queues; i++) {
 		r = rx_open(&s->rx[i], p, s->netdev.index);
@@ -477,8 +389,8 @@ sockets_open(struct port *p, struct af_packet *s, uint16_t queues, char *error, 
 		r = tx_open(&s->tx[i], s->netdev.index);
 		p->tx[i] = &s->tx[i];
 	}
-	if (r == 0 && queues > 1)
-		r = fanout_join(s, queues);
+	for (uint16_t i = 0; r == 0 && queues > 1 && i < queues; i++)
+		r = fanout_join(s->rx[i].fd, &group, i == 0);
 	if (r != 0)
 		snprintf(error, n, "packet sockets on interface '%s': %s", s->netdev.name, strerror(-r));
 	return r;

@@ -174,6 +174,32 @@ server_socket_prepare(const char *path, char *error, size_t n)
 	return unlink(path) == 0 ? 0 : -errno;
 }
 
+/* The drivers say "failed"; say why. */
+static int
+files_check(const struct cfg_port *c, char *error, size_t n)
+{
+	char folder[256];
+	const char *path = c->tx_path ? c->tx_path : c->path;
+	const char *slash = path ? strrchr(path, '/') : NULL;
+
+	if (c->rx_path && access(c->rx_path, R_OK) != 0) {
+		int r = -errno;
+
+		snprintf(error, n, "'%s' cannot be read: %s", c->rx_path, strerror(-r));
+		return r;
+	}
+	if (!slash)
+		return 0;
+	snprintf(folder, sizeof folder, "%.*s/", (int)(slash - path), path);
+	if (access(folder, W_OK) != 0) {
+		int r = -errno;
+
+		snprintf(error, n, "folder '%s' cannot be written to: %s", folder, strerror(-r));
+		return r;
+	}
+	return 0;
+}
+
 /* ---- the kinds -------------------------------------------------------------------- */
 
 static int
@@ -214,6 +240,8 @@ vdev_open(struct port *p, const struct cfg_port *c, char *error, size_t n)
 	struct port_ethdev_wish wish = {.rx_queues = queues, .tx_queues = queues};
 	int r = vdev_arguments(p, c, name, arguments, error, n);
 
+	if (r == 0)
+		r = files_check(c, error, n);
 	if (r == 0 && c->path && c->server)
 		r = server_socket_prepare(c->path, error, n);
 	if (r == 0)
