@@ -7,7 +7,7 @@
 #pragma once
 
 #include "config/bind.h"
-#include "config/limits.h"
+#include "config/limit.h"
 #include "config/reference.h"
 
 struct check {

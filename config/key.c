@@ -1,6 +1,6 @@
 /* Keys never stay in a buffer of ours and never appear in a message: reasons are fixed texts. */
 #include "config/key.h"
-#include "config/limits.h"
+#include "config/limit.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -47,8 +47,8 @@ struct cfg_peering {
 	struct cfg_mark mark;
 	char *name;
 	char *remote_ref;
-	int32_t remote;                   /* VNet index; CFG_NONE: remote VNet is not in this file */
-	int32_t partner;                  /* index among remote's peerings, CFG_NONE if one-sided */
+	int32_t remote;                    /* VNet index; CFG_NONE: remote VNet is not in this file */
+	int32_t partner;                   /* index among remote's peerings, CFG_NONE if one-sided */
 	bool allow_virtual_network_access; /* default true */
 	bool allow_forwarded_traffic;      /* default false */
 	bool allow_gateway_transit;        /* default false */
@@ -224,10 +224,10 @@ struct cfg_sa {
 	uint8_t enc_key_len, auth_key_len;
 	char *key_file, *auth_key_file; /* as written, when the keys came from files */
 	bool esn;
-	uint16_t replay_window; /* 0 = off, else 64..4096, default 1024 */
-	bool udp_encap;         /* RFC 3948 */
+	uint16_t replay_window;                   /* 0 = off, else 64..4096, default 1024 */
+	bool udp_encap;                           /* RFC 3948 */
 	uint16_t udp_local_port, udp_remote_port; /* 4500 by default */
-	uint16_t keepalive_s;   /* NAT keepalive, 0 = off, default 20 */
+	uint16_t keepalive_s;                     /* NAT keepalive, 0 = off, default 20 */
 	uint64_t life_bytes_soft, life_bytes_hard, life_packets_soft, life_packets_hard; /* 0 = none */
 };
 
@@ -243,16 +243,16 @@ struct cfg_connection {
 	char *gateway1_ref, *gateway2_ref, *local_gateway_ref;
 	int32_t gateway1, gateway2, local_gateway;
 	uint16_t routing_weight;
-	bool policy_based; /* usePolicyBasedTrafficSelectors */
+	bool policy_based;              /* usePolicyBasedTrafficSelectors */
 	struct cfg_selector *selectors; /* trafficSelectorPolicies; empty = any to any */
 	uint32_t n_selectors;
 	/* appliance part */
 	struct cfg_sa *sas;
 	uint32_t n_sas;
-	uint16_t mtu;       /* outer path MTU towards the peer, 0 = the uplink's */
-	uint16_t tcp_mss;   /* clamp to at most this, 0 = derived from the tunnel's MTU */
-	bool copy_dscp;     /* default true */
-	bool copy_df;       /* default true; false: outer DF clear */
+	uint16_t mtu;     /* outer path MTU towards the peer, 0 = the uplink's */
+	uint16_t tcp_mss; /* clamp to at most this, 0 = derived from the tunnel's MTU */
+	bool copy_dscp;   /* default true */
+	bool copy_df;     /* default true; false: outer DF clear */
 };
 
 /* ---- the appliance --------------------------------------------------------------- */
@@ -304,25 +304,25 @@ struct cfg_uplink {
 	struct ip_addr *address;       /* addresses.n: the addresses with host bits kept */
 	bool has_gateway4, has_gateway6;
 	struct ip_addr gateway4, gateway6;
-	bool internet;                 /* carries the next hop type Internet in clear */
-	struct cfg_strings vnet_refs;  /* VNets that Internet packets may enter */
+	bool internet;                /* carries the next hop type Internet in clear */
+	struct cfg_strings vnet_refs; /* VNets that Internet packets may enter */
 	int32_t *vnets;
 };
 
 struct cfg_appliance {
 	char *name;
-	uint16_t workers;     /* 1..64, default 1 */
-	int16_t *cores;       /* workers+1 of them (control first), or NULL: chosen from the affinity mask */
+	uint16_t workers; /* 1..64, default 1 */
+	int16_t *cores;   /* workers+1 of them (control first), or NULL: chosen from the affinity mask */
 	uint16_t n_cores;
-	uint32_t memory_mb;   /* 0 = derived */
+	uint32_t memory_mb; /* 0 = derived */
 	enum { HUGEPAGES_AUTO, HUGEPAGES_ON, HUGEPAGES_OFF } hugepages;
-	uint32_t mbufs;       /* packet buffers, 0 = derived */
-	uint32_t flows;       /* flow table capacity, default 262144, 1024..16777216 */
-	uint32_t neighbours;  /* default 16384 */
-	uint16_t max_simd;    /* 0 = EAL's default; 256 or 512 */
-	char *socket;         /* control socket, default /run/isthmus/NAME.sock */
-	char *state_dir;      /* sequence high-water marks, default /var/lib/isthmus/NAME */
-	bool busy_poll;       /* default true; false: workers sleep a little when idle (shared cores) */
+	uint32_t mbufs;      /* packet buffers, 0 = derived */
+	uint32_t flows;      /* flow table capacity, default 262144, 1024..16777216 */
+	uint32_t neighbours; /* default 16384 */
+	uint16_t max_simd;   /* 0 = EAL's default; 256 or 512 */
+	char *socket;        /* control socket, default /run/isthmus/NAME.sock */
+	char *state_dir;     /* sequence high-water marks, default /var/lib/isthmus/NAME */
+	bool busy_poll;      /* default true; false: workers sleep a little when idle (shared cores) */
 	struct cfg_port *ports;
 	uint32_t n_ports;
 	struct cfg_attachment *attachments;

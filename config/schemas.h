@@ -2,7 +2,7 @@
 #pragma once
 
 #include "config/bind.h"
-#include "config/limits.h"
+#include "config/limit.h"
 
 /* load_network.c */
 extern const struct schema vnet_schema;

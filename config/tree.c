@@ -10,7 +10,7 @@
  */
 #include "config/tree.h"
 #include "config/errors.h"
-#include "config/limits.h"
+#include "config/limit.h"
 
 #include <errno.h>
 #include <string.h>
