@@ -29,22 +29,6 @@ outcome(struct daemon *d, const char *format, ...)
 	d->reload.last_time = time(NULL);
 }
 
-json_t *
-warnings_json(const struct world *w)
-{
-	json_t *list = json_array();
-
-	for (uint32_t i = 0; i < w->n_warnings; i++) {
-		json_t *o = json_object();
-
-		json_object_set_new(o, "line", json_integer(w->warning[i].mark.line));
-		json_object_set_new(o, "column", json_integer(w->warning[i].mark.column));
-		json_object_set_new(o, "message", json_string(w->warning[i].text));
-		json_array_append_new(list, o);
-	}
-	return list;
-}
-
 /* ---- begin -------------------------------------------------------------------------- */
 
 static struct build_job *

@@ -16,6 +16,3 @@ void reload_built(void *daemon, uint32_t events);
 void reload_poll(struct daemon *d);
 /* At the end, with the builder stopped. */
 void reload_abandon(struct daemon *d);
-
-/* [{"line", "column", "message"}] of a world. */
-json_t *warnings_json(const struct world *w);

@@ -90,3 +90,19 @@ rule_json(json_t *o, const struct names *names, uint32_t id)
 	json_object_set_new(o, "ruleName", json_string(slash + 1));
 	json_object_set_new(o, "networkSecurityGroup", json_stringn(text, (size_t)(slash - text)));
 }
+
+json_t *
+warnings_json(const struct world *w)
+{
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; i < w->n_warnings; i++) {
+		json_t *o = json_object();
+
+		json_object_set_new(o, "line", json_integer(w->warning[i].mark.line));
+		json_object_set_new(o, "column", json_integer(w->warning[i].mark.column));
+		json_object_set_new(o, "message", json_string(w->warning[i].text));
+		json_array_append_new(list, o);
+	}
+	return list;
+}

@@ -37,3 +37,5 @@ json_t *mac_json(const struct mac_addr *m);
 json_t *name_json(const struct names *names, uint32_t id);
 /* "nsg/securityRules/rule" -> its NSG and the vendor's "securityRules/rule" beside it. */
 void rule_json(json_t *o, const struct names *names, uint32_t id);
+/* [{"line", "column", "message"}] */
+json_t *warnings_json(const struct world *w);

@@ -2,7 +2,6 @@
 #include "control/show_running.h"
 
 #include "control/daemon.h"
-#include "control/reload.h"
 #include "control/version.h"
 #include "drivers/clock.h"
 #include "drivers/port.h"

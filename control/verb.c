@@ -19,56 +19,52 @@ static const char *const directions[] = {"in", "out", NULL};
 #define PORT .kind = PARAMETER_NUMBER, .value = "PORT", .min = 1, .max = 65535
 #define NUMBER(from, to, without) .kind = PARAMETER_NUMBER, .min = from, .max = to, .fallback = without
 #define FILE_NAME .kind = PARAMETER_FILE, .value = "FILE", .positional = true
-#define END                                                                                                            \
-	{                                                                                                              \
-		0                                                                                                      \
-	}
 
-static const struct parameter none[] = {END};
+static const struct parameter none[] = {{0}};
 
 static const struct parameter apply[] = {
 	{"file", FILE_NAME, .help = "the configuration; without it the daemon's own file is read again"},
-	END,
+	{0},
 };
 
 static const struct parameter verify[] = {
 	{"file", FILE_NAME, .required = true, .help = "the configuration"},
 	{"daemon", PARAMETER_FLAG, .local = true, .help = "let the daemon check: it also says what needs a restart"},
-	END,
+	{0},
 };
 
 static const struct parameter port_show[] = {
 	{"name", PARAMETER_PORT, .value = "PORT", .positional = true, .required = true, .help = "the port's name"},
-	END,
+	{0},
 };
 
 static const struct parameter vnet_show[] = {
 	{"name", VNET, .required = true, .help = "the virtual network's name"},
-	END,
+	{0},
 };
 
 static const struct parameter peering_list[] = {
 	{"vnet", VNET, .help = "only the peerings of this virtual network"},
-	END,
+	{0},
 };
 
 static const struct parameter peering_show[] = {
 	{"vnet", VNET, .required = true, .help = "the virtual network that the peering belongs to"},
 	{"name", PARAMETER_TEXT, .value = "PEERING", .positional = true, .required = true,
 		.help = "the peering's name"},
-	END,
+	{0},
 };
 
 static const struct parameter effective_routes[] = {
 	{"subnet", SUBNET, .required = true, .help = "whose routes"},
-	END,
+	{0},
 };
 
 static const struct parameter next_hop[] = {
 	{"subnet", SUBNET, .required = true, .help = "the subnet the packet comes from"},
 	{"source", ADDRESS, .required = true, .help = "the packet's source address"},
 	{"destination", ADDRESS, .required = true, .help = "the packet's destination address"},
-	END,
+	{0},
 };
 
 static const struct parameter ip_flow[] = {
@@ -79,29 +75,29 @@ static const struct parameter ip_flow[] = {
 	{"local", ENDPOINT, .required = true, .help = "the end inside the subnet"},
 	{"remote", ENDPOINT, .required = true, .help = "the other end"},
 	{"path", PARAMETER_FLAG, .help = "the whole way: rules out, route, rules in"},
-	END,
+	{0},
 };
 
 static const struct parameter flow_list[] = {
 	{"subnet", SUBNET, .help = "only flows judged by this subnet's rules"},
 	{"address", PREFIX, .help = "only flows with an end in it"},
 	{"max", NUMBER(1, 10000, 1000), .value = "N", .help = "at most so many (1000)"},
-	END,
+	{0},
 };
 
 static const struct parameter neighbour_list[] = {
 	{"max", NUMBER(1, 20000, 5000), .value = "N", .help = "at most so many (5000)"},
-	END,
+	{0},
 };
 
 static const struct parameter drops[] = {
 	{"all", PARAMETER_FLAG, .help = "every reason, those that never happened as well"},
-	END,
+	{0},
 };
 
 static const struct parameter stats[] = {
 	{"worker", NUMBER(0, 63, 0), .value = "N", .help = "only this worker"},
-	END,
+	{0},
 };
 
 static const struct parameter trace[] = {
@@ -113,13 +109,13 @@ static const struct parameter trace[] = {
 	{"destination-port", PORT, .help = "destination port"},
 	{"count", NUMBER(1, 1000, 10), .value = "N", .help = "stop after so many packets (10)"},
 	{"timeout", NUMBER(1, 3600, 30), .value = "SECONDS", .help = "stop after so long (30)"},
-	END,
+	{0},
 };
 
 static const struct parameter watch[] = {
 	{"interval", NUMBER(1, 3600, 1), .value = "SECONDS", .local = true, .help = "between two looks (1)"},
 	{"count", NUMBER(1, 1000000, 0), .value = "N", .local = true, .help = "stop after so many; else at Ctrl-C"},
-	END,
+	{0},
 };
 
 /* ---- verbs -------------------------------------------------------------------------- */
