@@ -51,6 +51,8 @@ struct effective_table {
 	uint32_t n;
 };
 
+struct arena;
+
 struct world {
 	struct config *config; /* owned */
 	struct view_spec spec; /* as given to view_build; sa[].sa filled in by the SA store */
@@ -58,6 +60,7 @@ struct world {
 	uint32_t n_tables;
 	struct warning { struct cfg_mark mark; char text[300]; } *warning; /* 0/0 UDR widens VirtualNetwork, ... */
 	uint32_t n_warnings;
+	struct arena *arena; /* all of the above but config lies here */
 };
 
 /* Takes ownership of config on success. Errors that only compilation finds go to errors. */

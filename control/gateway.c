@@ -1,0 +1,148 @@
+/* A gateway serves the prefixes of its connections: the local network gateway's, or the other VNet's space. Of
+ * several connections to one prefix the one with the highest routingWeight takes all (the first of equals); the
+ * others are listed and idle.
+ */
+#include "control/gateway.h"
+
+#include "control/hops.h"
+#include "control/vnet.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+int
+gateway_interfaces(struct world_build *b)
+{
+	for (uint32_t g = 0; g < b->config->n_gateways; g++) {
+		const struct cfg_gateway *gateway = &b->config->gateways[g];
+		struct iface_spec *i = vnet_iface_add(
+			b, IFACE_GATEWAY, world_text(b, "gateway %s", gateway->name), &b->gateway[g].iface);
+
+		if (i == NULL)
+			return -EINVAL;
+		if (gateway->vnet != CFG_NONE) {
+			i->vnet = world_name(b, "%s", b->config->vnets[gateway->vnet].name);
+			i->flow_timeout_s = (uint16_t)b->config->vnets[gateway->vnet].flow_timeout_s;
+		}
+	}
+	return 0;
+}
+
+struct ip_addr
+gateway_public_ip(const struct config *c, int32_t gateway)
+{
+	const struct cfg_gateway *g = &c->gateways[gateway];
+
+	if (g->public_ip_refs.n == 0 || g->public_ips[0] == CFG_NONE)
+		return (struct ip_addr){0};
+	return c->public_ips[g->public_ips[0]].address;
+}
+
+/* ---- routes ---------------------------------------------------------------------------- */
+
+struct cfg_prefixes
+gateway_remote_prefixes(const struct config *c, const struct cfg_connection *connection)
+{
+	if (connection->local_gateway != CFG_NONE)
+		return c->local_gateways[connection->local_gateway].prefixes;
+	if (connection->gateway2 != CFG_NONE && c->gateways[connection->gateway2].vnet != CFG_NONE)
+		return c->vnets[c->gateways[connection->gateway2].vnet].space;
+	return (struct cfg_prefixes){0};
+}
+
+static void
+add_routes(struct world_build *b, uint32_t connection)
+{
+	const struct cfg_connection *c = &b->config->connections[connection];
+	struct gateway_state *g = &b->gateway[c->gateway1];
+	struct cfg_prefixes p = gateway_remote_prefixes(b->config, c);
+	uint32_t name = world_name(b, "connection %s", c->name);
+	struct hop_spec hop = hop_drop(DROP_NO_GATEWAY, name);
+
+	if (b->tunnel[connection] != TUNNEL_NONE)
+		hop = (struct hop_spec){.kind = HOP_TUNNEL, .tunnel = b->tunnel[connection], .name = name};
+	for (uint32_t i = 0; i < p.n; i++) {
+		struct gateway_route *grown = world_grow(b, g->route, g->n_routes, sizeof(*grown));
+
+		if (grown == NULL)
+			return;
+		g->route = grown;
+		grown[g->n_routes++] = (struct gateway_route){
+			.prefix = p.p[i], .connection = (int32_t)connection, .hop = hop, .weight = c->routing_weight};
+	}
+}
+
+static int
+compare(const void *a, const void *b)
+{
+	const struct gateway_route *x = a, *y = b;
+	int order = prefix_compare(&x->prefix, &y->prefix);
+
+	if (order != 0)
+		return order;
+	if (x->weight != y->weight)
+		return y->weight - x->weight;
+	return x->connection - y->connection;
+}
+
+void
+gateway_routes(struct world_build *b)
+{
+	for (uint32_t i = 0; i < b->config->n_connections; i++) {
+		if (b->config->connections[i].gateway1 != CFG_NONE)
+			add_routes(b, i);
+	}
+	for (uint32_t g = 0; g < b->config->n_gateways; g++) {
+		struct gateway_state *s = &b->gateway[g];
+
+		qsort(s->route, s->n_routes, sizeof(*s->route), compare);
+		for (uint32_t i = 0; i < s->n_routes; i++)
+			s->route[i].best = i == 0 || !prefix_equal(&s->route[i - 1].prefix, &s->route[i].prefix);
+	}
+}
+
+/* ---- the shared table ------------------------------------------------------------------ */
+
+static struct gateway_table_spec
+table_spec(struct world_build *b, const struct gateway_service *s)
+{
+	const struct gateway_state *g = &b->gateway[s->gateway];
+	struct gateway_table_spec t = {.route = arena_array(b->arena, g->n_routes, sizeof(*t.route))};
+
+	for (uint32_t i = 0; t.route != NULL && i < g->n_routes; i++) {
+		struct hop_spec hop = s->crosses ? crossing_hop(&s->way, g->route[i].hop) : g->route[i].hop;
+
+		if (g->route[i].best)
+			t.route[t.n++] = (struct route_spec){.prefix = g->route[i].prefix, .hop = hops_add(b, &hop)};
+	}
+	return t;
+}
+
+int32_t
+gateway_table_of(struct world_build *b, const struct gateway_service *s)
+{
+	struct gateway_table_use use = {.gateway = s->gateway}, *uses;
+	struct gateway_table_spec *grown;
+	uint32_t n = b->spec->n_gateway_tables;
+
+	if (s->gateway == CFG_NONE || b->gateway[s->gateway].n_routes == 0)
+		return -1;
+	if (s->crosses) {
+		use.access_name = s->way.access_name;
+		use.forwarded_name = s->way.forwarded_name;
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		if (b->table_use[i].gateway == use.gateway && b->table_use[i].access_name == use.access_name &&
+			b->table_use[i].forwarded_name == use.forwarded_name)
+			return (int32_t)i;
+	}
+	grown = world_grow(b, b->spec->gateway_table, n, sizeof(*grown));
+	uses = world_grow(b, b->table_use, n, sizeof(*uses));
+	if (grown == NULL || uses == NULL)
+		return -1;
+	b->spec->gateway_table = grown;
+	b->table_use = uses;
+	uses[n] = use;
+	grown[n] = table_spec(b, s);
+	return (int32_t)b->spec->n_gateway_tables++;
+}

@@ -1,0 +1,344 @@
+/* From a checked configuration to a world, in the order the parts need each other:
+ *
+ *   interfaces, tunnels, the gateways' routes, what each gateway forwards, then every subnet's table and tags.
+ */
+#include "control/world.h"
+
+#include "config/errors.h"
+#include "control/effective_routes.h"
+#include "control/gateway.h"
+#include "control/hops.h"
+#include "control/iface_ids.h"
+#include "control/route_compile.h"
+#include "control/service_tags.h"
+#include "control/uplink.h"
+#include "control/vnet.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define GROW_FIRST 8
+
+/* Capacities are powers of two, so the count alone tells when an array is full. */
+void *
+world_grow(struct world_build *b, void *array, uint32_t n, size_t size)
+{
+	void *grown;
+
+	if (n == 0)
+		return arena_array(b->arena, GROW_FIRST, size);
+	if (n < GROW_FIRST || (n & (n - 1)) != 0)
+		return array;
+	grown = arena_array(b->arena, 2 * (size_t)n, size);
+	if (grown != NULL)
+		memcpy(grown, array, n * size);
+	return grown;
+}
+
+static const char *
+format_text(struct world_build *b, const char *format, va_list args)
+{
+	char text[512];
+	const char *kept;
+	int n = vsnprintf(text, sizeof(text), format, args);
+
+	kept = arena_text(b->arena, text, n < (int)sizeof(text) ? (size_t)n : sizeof(text) - 1);
+	return kept == NULL ? "" : kept;
+}
+
+const char *
+world_text(struct world_build *b, const char *format, ...)
+{
+	const char *text;
+	va_list args;
+
+	va_start(args, format);
+	text = format_text(b, format, args);
+	va_end(args);
+	return text;
+}
+
+uint32_t
+world_name(struct world_build *b, const char *format, ...)
+{
+	char text[512];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	return names_id(b->names, text);
+}
+
+void
+world_warn(struct world_build *b, struct cfg_mark mark, const char *format, ...)
+{
+	struct world *w = b->world;
+	struct warning warning = {.mark = mark}, *grown;
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(warning.text, sizeof(warning.text), format, args);
+	va_end(args);
+	for (uint32_t i = 0; i < w->n_warnings; i++) {
+		if (strcmp(w->warning[i].text, warning.text) == 0)
+			return; /* one route table on many subnets */
+	}
+	grown = world_grow(b, w->warning, w->n_warnings, sizeof(*grown));
+	if (grown == NULL)
+		return;
+	w->warning = grown;
+	grown[w->n_warnings++] = warning;
+}
+
+/* ---- memory ------------------------------------------------------------------------------ */
+
+static struct world *
+create(void)
+{
+	struct world *w = calloc(1, sizeof(*w));
+
+	if (w == NULL)
+		return NULL;
+	w->arena = calloc(1, sizeof(*w->arena));
+	if (w->arena == NULL) {
+		free(w);
+		return NULL;
+	}
+	return w;
+}
+
+void
+world_free(struct world *w)
+{
+	if (w == NULL)
+		return;
+	arena_free(w->arena);
+	free(w->arena);
+	config_free(w->config);
+	free(w);
+}
+
+static void
+collect_asg_members(struct world_build *b)
+{
+	for (uint32_t n = 0; n < b->config->n_nics; n++) {
+		const struct cfg_nic *nic = &b->config->nics[n];
+
+		for (uint32_t k = 0; k < nic->n_ip_configs; k++) {
+			const struct cfg_ip_config *ip = &nic->ip_configs[k];
+
+			for (uint32_t i = 0; i < ip->asg_refs.n; i++) {
+				struct cfg_prefixes *m = &b->asg_members[ip->asgs[i]];
+				struct ip_prefix *grown = world_grow(b, m->p, m->n, sizeof(*grown));
+
+				if (grown == NULL)
+					return;
+				m->p = grown;
+				grown[m->n++] = (struct ip_prefix){ip->address, address_bits(&ip->address)};
+			}
+		}
+	}
+}
+
+/* Tables by index of the configuration; and what the ids NONE stand for in a view. */
+static int
+prepare(struct world_build *b)
+{
+	const struct config *c = b->config;
+	struct hop_spec none = hop_drop(DROP_NO_ROUTE, NAME_NONE);
+
+	b->subnet_iface = arena_array(b->arena, c->n_vnets, sizeof(*b->subnet_iface));
+	b->uplink_iface = arena_array(b->arena, c->appliance.n_uplinks, sizeof(*b->uplink_iface));
+	b->tunnel = arena_array(b->arena, c->n_connections, sizeof(*b->tunnel));
+	b->gateway = arena_array(b->arena, c->n_gateways, sizeof(*b->gateway));
+	b->asg_members = arena_array(b->arena, c->n_asgs, sizeof(*b->asg_members));
+	b->nsg_acl = arena_array(b->arena, c->n_nsgs, sizeof(*b->nsg_acl));
+	b->tags_use = arena_array(b->arena, GROW_FIRST, sizeof(*b->tags_use));
+	b->spec->iface = arena_array(b->arena, IFACES_MAX, sizeof(*b->spec->iface));
+	b->spec->routes = arena_array(b->arena, GROW_FIRST, sizeof(*b->spec->routes));
+	b->spec->acl = arena_array(b->arena, GROW_FIRST, sizeof(*b->spec->acl));
+	b->spec->tags = arena_array(b->arena, GROW_FIRST, sizeof(*b->spec->tags));
+	for (uint32_t v = 0; b->subnet_iface != NULL && v < c->n_vnets; v++)
+		b->subnet_iface[v] = arena_array(b->arena, c->vnets[v].n_subnets, sizeof(*b->subnet_iface[v]));
+	if (b->arena->failed)
+		return -ENOMEM;
+
+	for (uint32_t i = 0; i < c->n_connections; i++)
+		b->tunnel[i] = TUNNEL_NONE;
+	b->spec->n_ifaces = b->spec->n_routes = b->spec->n_acls = b->spec->n_tags = 1;
+	b->spec->routes[0].gateway = -1;
+	hops_add(b, &none);
+	return 0;
+}
+
+/* ---- gateways and subnets ------------------------------------------------------------------- */
+
+/* What comes out of tunnels, and what subnets send to the gateway, meets the GatewaySubnet's table. */
+static void
+compile_gateways(struct world_build *b)
+{
+	for (uint32_t g = 0; g < b->config->n_gateways; g++) {
+		const struct cfg_gateway *gateway = &b->config->gateways[g];
+		struct iface_spec *i = &b->spec->iface[b->gateway[g].iface];
+		struct effective e;
+
+		if (gateway->vnet == CFG_NONE)
+			continue;
+		effective_collect(b, &e, gateway->vnet, gateway->subnet, VIEW_GATEWAY);
+		route_compile_forward(b, &e, &b->gateway[g]);
+		effective_collect(b, &e, gateway->vnet, gateway->subnet, VIEW_TUNNEL);
+		i->routes = route_compile(b, &e);
+		i->tags = service_tags_of(b, gateway->vnet, e.route_table);
+	}
+}
+
+static void
+print_table(struct world_build *b, const struct effective *e, struct effective_table *t)
+{
+	t->route = arena_array(b->arena, e->n, sizeof(*t->route));
+	for (uint32_t i = 0; t->route != NULL && i < e->n; i++)
+		t->route[t->n++] = e->candidate[i].row;
+}
+
+static void
+compile_subnet(struct world_build *b, int32_t vnet, int32_t subnet)
+{
+	bool is_gateway = b->config->vnets[vnet].subnets[subnet].is_gateway;
+	uint16_t iface = b->subnet_iface[vnet][subnet];
+	struct effective_table *t = &b->world->table[b->world->n_tables++];
+	struct effective e;
+
+	*t = (struct effective_table){.vnet = vnet, .subnet = subnet, .iface = iface};
+	effective_collect(b, &e, vnet, subnet, is_gateway ? VIEW_TUNNEL : VIEW_SUBNET);
+	if (iface == IFACE_NONE) {
+		route_resolve(b, &e);
+	} else {
+		b->spec->iface[iface].routes = route_compile(b, &e);
+		b->spec->iface[iface].tags = service_tags_of(b, vnet, e.route_table);
+	}
+	print_table(b, &e, t);
+}
+
+static void
+compile_subnets(struct world_build *b)
+{
+	uint32_t n = 0;
+
+	for (uint32_t v = 0; v < b->config->n_vnets; v++)
+		n += b->config->vnets[v].n_subnets;
+	b->world->table = arena_array(b->arena, n, sizeof(*b->world->table));
+	for (uint32_t v = 0; b->world->table != NULL && v < b->config->n_vnets; v++) {
+		for (uint32_t s = 0; s < b->config->vnets[v].n_subnets; s++)
+			compile_subnet(b, (int32_t)v, (int32_t)s);
+	}
+}
+
+static int
+build(struct world_build *b)
+{
+	int error = prepare(b);
+
+	if (error != 0)
+		return error;
+	collect_asg_members(b);
+	iface_ids_begin(b->ids);
+	error = vnet_interfaces(b);
+	if (error == 0)
+		error = uplink_interfaces(b);
+	if (error == 0)
+		error = gateway_interfaces(b);
+	if (error != 0)
+		return error;
+
+	vnet_nics(b);
+	gateway_tunnels(b);
+	gateway_routes(b);
+	compile_gateways(b);
+	compile_subnets(b);
+	uplink_routes(b);
+	return b->arena->failed ? -ENOMEM : 0;
+}
+
+int
+world_build(struct config *config, struct names *names, struct iface_ids *ids, struct world **out,
+	struct config_errors *errors)
+{
+	struct world *w = create();
+	struct world_build b = {.config = config, .names = names, .ids = ids, .errors = errors, .world = w};
+	int error;
+
+	*out = NULL;
+	if (w == NULL)
+		return -ENOMEM;
+	b.arena = w->arena;
+	b.spec = &w->spec;
+	error = build(&b);
+	if (error == -ENOMEM)
+		config_error(
+			errors, (struct cfg_mark){0}, "OutOfMemory", "no memory for the tables of this configuration");
+	if (error != 0) {
+		world_free(w); /* the configuration stays the caller's */
+		return error;
+	}
+	w->config = config;
+	*out = w;
+	return 0;
+}
+
+/* ---- looking things up --------------------------------------------------------------------- */
+
+const char *
+effective_type_name(enum effective_type t)
+{
+	static const char *const name[] = {
+		[EFFECTIVE_VNET_LOCAL] = "VnetLocal",
+		[EFFECTIVE_VNET_PEERING] = "VNetPeering",
+		[EFFECTIVE_VNET_GLOBAL_PEERING] = "VNetGlobalPeering",
+		[EFFECTIVE_INTERNET] = "Internet",
+		[EFFECTIVE_NONE] = "None",
+		[EFFECTIVE_VIRTUAL_APPLIANCE] = "VirtualAppliance",
+		[EFFECTIVE_VIRTUAL_NETWORK_GATEWAY] = "VirtualNetworkGateway",
+	};
+
+	return name[t];
+}
+
+const char *
+effective_source_name(enum effective_source s)
+{
+	static const char *const name[] = {
+		[SOURCE_DEFAULT] = "Default",
+		[SOURCE_USER] = "User",
+		[SOURCE_VIRTUAL_NETWORK_GATEWAY] = "VirtualNetworkGateway",
+	};
+
+	return name[s];
+}
+
+const struct effective_table *
+world_table(const struct world *w, const char *vnet, const char *subnet)
+{
+	for (uint32_t i = 0; i < w->n_tables; i++) {
+		const struct cfg_vnet *v = &w->config->vnets[w->table[i].vnet];
+
+		if (strcasecmp(v->name, vnet) == 0 && strcasecmp(v->subnets[w->table[i].subnet].name, subnet) == 0)
+			return &w->table[i];
+	}
+	return NULL;
+}
+
+uint16_t
+world_iface_of(const struct world *w, int32_t vnet, const struct ip_addr *a)
+{
+	int32_t subnet = vnet_subnet_of(w->config, vnet, a, NULL);
+
+	for (uint32_t i = 0; subnet != SUBNET_NONE && i < w->n_tables; i++) {
+		if (w->table[i].vnet == vnet && w->table[i].subnet == subnet)
+			return w->table[i].iface;
+	}
+	return IFACE_NONE;
+}
