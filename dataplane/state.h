@@ -30,6 +30,7 @@ struct dataplane {
 	uint32_t n_retired;
 	uint64_t generation;
 	struct dataplane_events events;
+	uint64_t keepalives_due_ns; /* esp_keepalive.c */
 	struct neighbours *neighbour_state;
 	struct exception *exception;
 	uint64_t drops[DROP_REASON_COUNT]; /* control's own: packets it had to drop */
