@@ -75,7 +75,7 @@ texts_check(const struct cfg_appliance *running, const struct cfg_appliance *wan
 	} text[] = {
 		{"name", running->name, wanted->name},
 		{"socket", running->socket, wanted->socket},
-		{"stateDir", running->state_dir, wanted->state_dir},
+		{"stateDirectory", running->state_dir, wanted->state_dir},
 	};
 
 	for (size_t i = 0; i < sizeof text / sizeof *text; i++)
