@@ -1,7 +1,10 @@
 /* Reading what workers count. Control thread; counters are aligned 64-bit words that only their
  * worker writes, so a plain read is a whole one, at most a burst old.
  */
+#include "dataplane/flow.h"
 #include "dataplane/state.h"
+
+#include "drivers/clock.h"
 
 static const char *const stages[STAGE_COUNT] = {
 #define X(symbol, name) [STAGE_##symbol] = name,
@@ -86,4 +89,13 @@ dataplane_drops(const struct dataplane *dp, struct drop_count *rows, uint32_t si
 			if (dp->worker[i]->named[k].packets)
 				row_add(rows, size, &n, &dp->worker[i]->named[k]);
 	return n;
+}
+
+uint32_t
+dataplane_flows(
+	const struct dataplane *dp, uint32_t max, void (*each)(void *, const struct flow_info *), void *context)
+{
+	uint32_t now_s = (uint32_t)((clock_tsc() - dp->start_tsc) / dp->tsc_hz);
+
+	return flow_table_walk(dp->flows, now_s, max, each, context);
 }
