@@ -123,34 +123,40 @@ static int
 bind_list(struct binder *b, const struct field *f, const struct node *n, void *object)
 {
 	char *items;
-	uint32_t count = n->n;
+	uint32_t count = 0;
 
 	if (n->kind != NODE_LIST) {
 		config_error(b->errors, n->mark, "InvalidValue", "'%s' is a list of objects, not %s", f->key,
 			node_kind_text(n));
 		return 0;
 	}
-	if (count > f->max) {
-		config_error(b->errors, n->mark, "LimitExceeded", "%u entries in '%s', at most %llu are allowed", count,
+	if (n->n > f->max) {
+		config_error(b->errors, n->mark, "LimitExceeded", "%u entries in '%s', at most %llu are allowed", n->n,
 			f->key, (unsigned long long)f->max);
 		return 0;
 	}
-	items = arena_array(b->arena, count, f->schema->size);
+	items = arena_array(b->arena, n->n, f->schema->size);
 	if (items == NULL)
 		return -ENOMEM;
 	memcpy((char *)object + f->offset, &items, sizeof(items));
-	memcpy((char *)object + f->count, &count, sizeof(count));
-	for (uint32_t i = 0; i < count; i++) {
-		void *item = items + i * f->schema->size;
+	for (uint32_t i = 0; i < n->n; i++) {
+		void *item = items + count * f->schema->size;
 		int rc;
 
+		if (n->items[i]->kind != NODE_MAP) {
+			config_error(b->errors, n->items[i]->mark, "InvalidValue", "a %s is an object, not %s",
+				f->schema->noun, node_kind_text(n->items[i]));
+			continue;
+		}
 		*(struct cfg_mark *)item = n->items[i]->mark;
 		if (f->schema->init != NULL)
 			f->schema->init(item);
 		rc = bind_object(b, f->schema, n->items[i], item);
 		if (rc < 0)
 			return rc;
+		count++;
 	}
+	memcpy((char *)object + f->count, &count, sizeof(count));
 	return 0;
 }
 

@@ -245,8 +245,8 @@ check_attachment(struct check *k, struct cfg_attachment *t)
 {
 	const struct cfg_subnet *s;
 
-	t->port = resolve(k, KIND_PORT, &t->port_ref, t->mark);
-	resolve_subnet(k, &t->subnet_ref, t->mark, &t->vnet, &t->subnet);
+	t->port = reference_resolve(k, KIND_PORT, &t->port_ref, t->mark);
+	reference_resolve_subnet(k, &t->subnet_ref, t->mark, &t->vnet, &t->subnet);
 	if (t->subnet == CFG_NONE)
 		return;
 	s = &k->c->vnets[t->vnet].subnets[t->subnet];

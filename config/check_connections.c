@@ -114,9 +114,9 @@ check_connections(struct check *k)
 	for (uint32_t i = 0; i < k->c->n_connections; i++) {
 		struct cfg_connection *c = &k->c->connections[i];
 
-		c->gateway1 = resolve(k, KIND_GATEWAY, &c->gateway1_ref, c->mark);
-		c->gateway2 = resolve(k, KIND_GATEWAY, &c->gateway2_ref, c->mark);
-		c->local_gateway = resolve(k, KIND_LOCAL_GATEWAY, &c->local_gateway_ref, c->mark);
+		c->gateway1 = reference_resolve(k, KIND_GATEWAY, &c->gateway1_ref, c->mark);
+		c->gateway2 = reference_resolve(k, KIND_GATEWAY, &c->gateway2_ref, c->mark);
+		c->local_gateway = reference_resolve(k, KIND_LOCAL_GATEWAY, &c->local_gateway_ref, c->mark);
 		if (c->type == CONNECTION_IPSEC)
 			check_ipsec_ends(k, c);
 		else

@@ -59,7 +59,7 @@ check_side(struct check *k, const struct cfg_rule *r, struct cfg_rule_side *side
 	if (side->n_ports > 0 && r->protocol != -1 && r->protocol != 6 && r->protocol != 17)
 		config_error(k->b->errors, MARK(k, &side->ports, r), "SecurityRuleInvalidPortRange",
 			"rule '%.80s': its protocol has no ports, so %s ports can only be *", r->name, word);
-	return resolve_all(k, KIND_ASG, &side->asg_refs, r->mark, &side->asgs);
+	return reference_resolve_all(k, KIND_ASG, &side->asg_refs, r->mark, &side->asgs);
 }
 
 static int

@@ -51,7 +51,7 @@ check_public_refs(struct check *k, struct cfg_gateway *g)
 {
 	const struct cfg_public_ip *first, *second;
 
-	if (resolve_all(k, KIND_PUBLIC_IP, &g->public_ip_refs, g->mark, &g->public_ips) < 0)
+	if (reference_resolve_all(k, KIND_PUBLIC_IP, &g->public_ip_refs, g->mark, &g->public_ips) < 0)
 		return -ENOMEM;
 	if (g->public_ip_refs.n < 2 || g->public_ips[0] == CFG_NONE || g->public_ips[1] == CFG_NONE)
 		return 0;
@@ -70,7 +70,7 @@ check_place(struct check *k, struct cfg_gateway *g, int32_t index)
 {
 	struct cfg_vnet *v;
 
-	resolve_subnet(k, &g->subnet_ref, g->mark, &g->vnet, &g->subnet);
+	reference_resolve_subnet(k, &g->subnet_ref, g->mark, &g->vnet, &g->subnet);
 	if (g->subnet == CFG_NONE)
 		return;
 	v = &k->c->vnets[g->vnet];

@@ -108,8 +108,8 @@ check_gateway_subnet(struct check *k, const struct cfg_subnet *s)
 static void
 check_subnet(struct check *k, const struct cfg_vnet *v, struct cfg_subnet *s)
 {
-	s->nsg = resolve(k, KIND_NSG, &s->nsg_ref, s->mark);
-	s->route_table = resolve(k, KIND_ROUTE_TABLE, &s->route_table_ref, s->mark);
+	s->nsg = reference_resolve(k, KIND_NSG, &s->nsg_ref, s->mark);
+	s->route_table = reference_resolve(k, KIND_ROUTE_TABLE, &s->route_table_ref, s->mark);
 	s->is_gateway = strcmp(s->name, "GatewaySubnet") == 0;
 	check_gateway_subnet(k, s);
 	if (s->prefixes.n == 0)

@@ -72,12 +72,12 @@ check_address(struct check *k, const struct cfg_nic *nic, const struct cfg_ip_co
 static int
 check_nic(struct check *k, struct cfg_nic *nic)
 {
-	nic->nsg = resolve(k, KIND_NSG, &nic->nsg_ref, nic->mark);
+	nic->nsg = reference_resolve(k, KIND_NSG, &nic->nsg_ref, nic->mark);
 	for (uint32_t i = 0; i < nic->n_ip_configs; i++) {
 		struct cfg_ip_config *ip = &nic->ip_configs[i];
 
-		resolve_subnet(k, &ip->subnet_ref, ip->mark, &ip->vnet, &ip->subnet);
-		if (resolve_all(k, KIND_ASG, &ip->asg_refs, ip->mark, &ip->asgs) < 0)
+		reference_resolve_subnet(k, &ip->subnet_ref, ip->mark, &ip->vnet, &ip->subnet);
+		if (reference_resolve_all(k, KIND_ASG, &ip->asg_refs, ip->mark, &ip->asgs) < 0)
 			return -ENOMEM;
 		if (ip->subnet != CFG_NONE)
 			check_address(k, nic, ip);

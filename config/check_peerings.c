@@ -29,9 +29,9 @@ resolve_remote(struct check *k, const struct cfg_vnet *v, struct cfg_peering *p)
 	if (p->remote_ref == NULL)
 		return;
 	/* A full id may lead outside this file; a bare name that leads nowhere is a typing error. */
-	p->remote = resolve_quietly(k, KIND_VNET, p->remote_ref);
+	p->remote = reference_find(k, KIND_VNET, p->remote_ref);
 	if (p->remote == CFG_NONE && !reference_is_id(KIND_VNET, p->remote_ref))
-		resolve(k, KIND_VNET, &p->remote_ref, p->mark);
+		reference_resolve(k, KIND_VNET, &p->remote_ref, p->mark);
 	if (p->remote != CFG_NONE && &k->c->vnets[p->remote] == v) {
 		config_error(k->b->errors, MARK(k, &p->remote_ref, p), "PeeringToItself",
 			"peering '%.80s': a virtual network cannot peer with itself", p->name);

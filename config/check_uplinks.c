@@ -144,7 +144,7 @@ check_internet(struct check *k, struct cfg_uplink *u)
 	struct overlap_item *items;
 	size_t n = 0;
 
-	if (resolve_all(k, KIND_VNET, &u->vnet_refs, u->mark, &u->vnets) < 0)
+	if (reference_resolve_all(k, KIND_VNET, &u->vnet_refs, u->mark, &u->vnets) < 0)
 		return -ENOMEM;
 	if (!u->internet && u->vnet_refs.n > 0)
 		config_error(k->b->errors, MARK(k, &u->vnet_refs, u), "InvalidValue",
@@ -176,7 +176,7 @@ check_uplinks(struct check *k)
 	for (uint32_t i = 0; i < a->n_uplinks; i++) {
 		struct cfg_uplink *u = &a->uplinks[i];
 
-		u->port = resolve(k, KIND_PORT, &u->port_ref, u->mark);
+		u->port = reference_resolve(k, KIND_PORT, &u->port_ref, u->mark);
 		check_addresses(k, u);
 		if (u->has_gateway4)
 			check_gateway(k, u, "gateway", &u->gateway4, IP_V4);

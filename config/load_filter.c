@@ -303,6 +303,7 @@ rule_init(void *object)
 {
 	struct cfg_rule *r = object;
 
+	r->protocol = -1;
 	r->source.tag = r->destination.tag = TAG_UNSET;
 }
 

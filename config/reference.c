@@ -286,7 +286,7 @@ reference_is_id(enum kind kind, const char *ref)
 }
 
 int32_t
-resolve_quietly(struct check *k, enum kind kind, const char *ref)
+reference_find(struct check *k, enum kind kind, const char *ref)
 {
 	struct parts p;
 
@@ -296,7 +296,7 @@ resolve_quietly(struct check *k, enum kind kind, const char *ref)
 }
 
 int32_t
-resolve(struct check *k, enum kind kind, char *const *ref, struct cfg_mark otherwise)
+reference_resolve(struct check *k, enum kind kind, char *const *ref, struct cfg_mark otherwise)
 {
 	struct cfg_mark mark;
 	struct parts p;
@@ -319,7 +319,7 @@ resolve(struct check *k, enum kind kind, char *const *ref, struct cfg_mark other
 }
 
 void
-resolve_subnet(struct check *k, char *const *ref, struct cfg_mark otherwise, int32_t *vnet, int32_t *subnet)
+reference_resolve_subnet(struct check *k, char *const *ref, struct cfg_mark otherwise, int32_t *vnet, int32_t *subnet)
 {
 	struct parts p;
 
@@ -345,12 +345,13 @@ resolve_subnet(struct check *k, char *const *ref, struct cfg_mark otherwise, int
 }
 
 int
-resolve_all(struct check *k, enum kind kind, const struct cfg_strings *refs, struct cfg_mark otherwise, int32_t **out)
+reference_resolve_all(
+	struct check *k, enum kind kind, const struct cfg_strings *refs, struct cfg_mark otherwise, int32_t **out)
 {
 	*out = arena_array(k->b->arena, refs->n, sizeof(**out));
 	if (*out == NULL)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < refs->n; i++)
-		(*out)[i] = resolve(k, kind, &refs->s[i], otherwise);
+		(*out)[i] = reference_resolve(k, kind, &refs->s[i], otherwise);
 	return 0;
 }

@@ -47,12 +47,13 @@ void names_check(struct binder *b, const struct names *names, const char *noun, 
 
 int kinds_build(struct check *k);
 /* The index, or CFG_NONE and an error (unless `quiet`). NULL refs are CFG_NONE without one. */
-int32_t resolve(struct check *k, enum kind kind, char *const *ref, struct cfg_mark otherwise);
-int32_t resolve_quietly(struct check *k, enum kind kind, const char *ref);
+int32_t reference_resolve(struct check *k, enum kind kind, char *const *ref, struct cfg_mark otherwise);
+int32_t reference_find(struct check *k, enum kind kind, const char *ref);
 /* A well-formed resource id, which may name something outside this file. */
 bool reference_is_id(enum kind kind, const char *ref);
 /* A subnet by "V/S" or id. */
-void resolve_subnet(struct check *k, char *const *ref, struct cfg_mark otherwise, int32_t *vnet, int32_t *subnet);
+void reference_resolve_subnet(
+	struct check *k, char *const *ref, struct cfg_mark otherwise, int32_t *vnet, int32_t *subnet);
 /* Every reference of a list, into an array of the same length. -ENOMEM or 0. */
-int resolve_all(
+int reference_resolve_all(
 	struct check *k, enum kind kind, const struct cfg_strings *refs, struct cfg_mark otherwise, int32_t **out);
