@@ -31,19 +31,17 @@ families_check(const struct ip_addr *a, const struct ip_addr *b, struct failure 
 	return false;
 }
 
-/* The effective route that a hop of the compiled table came from: the longest one that covers the
- * destination and leads to that hop. */
+/* The effective route that stands for a destination: the longest active one. The compiled table says what
+ * happens, this only lends it the vendor's words. */
 static const struct effective_route *
-route_of(const struct effective_table *t, const struct route_verdict *v, const struct ip_addr *destination)
+route_of(const struct effective_table *t, const struct ip_addr *destination)
 {
 	const struct effective_route *best = NULL;
 
 	for (uint32_t i = 0; i < t->n; i++) {
 		const struct effective_route *r = &t->route[i];
 
-		if (!r->active || r->hop != v->hop || !prefix_has(&r->prefix, destination))
-			continue;
-		if (!best || r->prefix.len > best->prefix.len)
+		if (r->active && prefix_has(&r->prefix, destination) && (!best || r->prefix.len > best->prefix.len))
 			best = r;
 	}
 	return best;
@@ -133,7 +131,7 @@ show_next_hop(const struct show *s, const struct request *r, struct failure *f)
 		return NULL;
 	p.iface = t->iface;
 	verdict_route(s->view, &p, &v);
-	route = route_of(t, &v, &p.destination);
+	route = route_of(t, &p.destination);
 
 	o = json_object();
 	json_object_set_new(o, "nextHopType", json_string(route ? effective_type_name(route->type) : "None"));
@@ -208,7 +206,7 @@ step_route(json_t *path, const struct show *s, const struct effective_table *t, 
 	json_t *o = json_object();
 
 	verdict_route(s->view, p, v);
-	route = route_of(t, v, &p->destination);
+	route = route_of(t, &p->destination);
 	json_object_set_new(o, "stage", json_string(stage_name(STAGE_ROUTE)));
 	json_object_set_new(o, "addressPrefix", route ? prefix_json(&route->prefix) : json_null());
 	json_object_set_new(o, "nextHopType", json_string(route ? effective_type_name(route->type) : "None"));
