@@ -4,7 +4,10 @@
  *
  * One thread per worker; worker i polls queue i of both ports. Prints what the ports say of
  * themselves when they run ("ready") and their counters at the end. Ends early on SIGTERM. Exit
- * code 2: opening failed, the reason is on stdout.
+ * code 2: opening failed, the reason is on stdout; 1: packets were lost by their pool.
+ *
+ * PORT_BRIDGE_SPREAD=1: the last two bytes of every frame are its flow's number; at the end it
+ * prints how many flows each worker saw, and how many were seen by more than one.
  */
 #include "drivers/eal.h"
 #include "drivers/log.h"
@@ -24,6 +27,13 @@
 
 static volatile sig_atomic_t stopping;
 static uint64_t refused[PORT_QUEUES_MAX];
+static bool spread_wanted;
+static uint8_t seen[PORT_QUEUES_MAX][65536];
+
+/* What an af_xdp port shall take: "steer=ADDRESS" and "steervlan=N", repeated. */
+static struct port_steer_address addresses[16];
+static uint16_t vlans[16];
+static struct port_steer steer = {.addresses = addresses, .vlans = vlans, .neighbours = true, .icmp = true};
 
 static void
 on_signal(int number)
@@ -54,6 +64,10 @@ key_set(struct cfg_port *c, const char *key, char *value)
 		c->skb_mode = atoi(value);
 	else if (strcmp(key, "copy") == 0)
 		c->force_copy = atoi(value);
+	else if (strcmp(key, "steer") == 0)
+		address_parse(value, &addresses[steer.n_addresses++].address);
+	else if (strcmp(key, "steervlan") == 0)
+		vlans[steer.n_vlans++] = (uint16_t)atoi(value);
 	else if (strcmp(key, "mac") == 0)
 		c->has_mac = mac_parse(value, &c->mac) == 0;
 	else
@@ -78,13 +92,50 @@ port_parse(struct cfg_port *c, char *text)
 	}
 }
 
+static void
+flows_note(uint16_t worker, struct rte_mbuf **pkts, uint16_t n)
+{
+	for (uint16_t i = 0; i < n; i++) {
+		const uint8_t *end = rte_pktmbuf_mtod_offset(pkts[i], uint8_t *, pkts[i]->data_len);
+
+		seen[worker][end[-2] << 8 | end[-1]] = 1;
+	}
+}
+
+static void
+flows_print(uint16_t workers)
+{
+	unsigned several = 0;
+
+	for (uint16_t w = 0; w < workers; w++) {
+		unsigned count = 0;
+
+		for (unsigned f = 0; f < 65536; f++)
+			count += seen[w][f];
+		printf("worker %u flows=%u\n", w, count);
+	}
+	for (unsigned f = 0; f < 65536; f++) {
+		unsigned by = 0;
+
+		for (uint16_t w = 0; w < workers; w++)
+			by += seen[w][f];
+		several += by > 1;
+	}
+	printf("several flows=%u\n", several);
+}
+
 static unsigned
 pass(uint16_t from, uint16_t to, uint16_t queue)
 {
 	struct rte_mbuf *pkts[32];
 	uint16_t got = port_rx(from, queue, pkts, 32);
-	uint16_t sent = got ? port_tx(to, queue, pkts, got) : 0;
+	uint16_t sent;
 
+	if (got == 0)
+		return 0;
+	if (spread_wanted)
+		flows_note(queue, pkts, got);
+	sent = port_tx(to, queue, pkts, got);
 	refused[queue] += got - sent;
 	if (sent < got)
 		rte_pktmbuf_free_bulk(pkts + sent, got - sent);
@@ -148,7 +199,7 @@ main(int argc, char **argv)
 	struct cfg_appliance a = {.name = "bridge", .flows = 1024, .neighbours = 1024, .ports = c, .n_ports = 2};
 	struct rte_mempool *pool;
 	char error[512] = "";
-	unsigned lost;
+	unsigned lost = 0;
 
 	if (argc != 5)
 		return 64;
@@ -156,6 +207,7 @@ main(int argc, char **argv)
 	log_open(getenv("PORT_BRIDGE_DEBUG") ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
 	signal(SIGTERM, on_signal);
 	signal(SIGINT, on_signal);
+	spread_wanted = getenv("PORT_BRIDGE_SPREAD") != NULL;
 	a.workers = (uint16_t)atoi(argv[2]);
 	port_parse(&c[0], argv[3]);
 	port_parse(&c[1], argv[4]);
@@ -168,6 +220,8 @@ main(int argc, char **argv)
 		eal_stop();
 		return 2;
 	}
+	if ((steer.n_addresses || steer.n_vlans) && port_steer(0, &steer, error, sizeof error) != 0)
+		return printf("error %s\n", error), 2;
 	if (ports_start(error, sizeof error) != 0) {
 		printf("error %s\n", error);
 		ports_close();
@@ -180,7 +234,11 @@ main(int argc, char **argv)
 	workers_run(a.workers, (unsigned)atoi(argv[1]));
 	stats_print(0);
 	stats_print(1);
-	printf("refused %" PRIu64 "\n", refused[0] + refused[1]);
+	for (uint16_t i = 0; i < a.workers; i++)
+		lost += refused[i];
+	printf("refused %u\n", lost);
+	if (spread_wanted)
+		flows_print(a.workers);
 
 	ports_stop();
 	ports_close();
