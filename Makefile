@@ -21,7 +21,7 @@ $(BUILD)/build.ninja:
 
 help:
 	@echo 'make                  build $(BUILD)/isthmusd and $(BUILD)/isthmus'
-	@echo 'make demo             two appliances, a tunnel, NSG, peering and UDR on this machine (root)'
+	@echo 'make demo             two appliances, a tunnel, NSG, peering and UDR (root); HOLD=1 to look around'
 	@echo 'make test             every suite; SUITES="unit whole" for some of them (root for all)'
 	@echo 'make bench            cycles per packet and stage'
 	@echo 'make fuzz             each fuzz target for SECONDS=$(SECONDS)'
@@ -36,7 +36,7 @@ prerequisites:
 
 demo: prerequisites
 	@$(MAKE) --no-print-directory all
-	@$(PYTHON) tests/demo.py --build $(BUILD)
+	@$(PYTHON) tests/demo.py --build $(BUILD) $(if $(HOLD),--hold)
 
 test: prerequisites
 	@$(MAKE) --no-print-directory all

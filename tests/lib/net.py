@@ -2,7 +2,8 @@
 
 A namespace is held by one sleeping process that the kernel kills when the test dies (PR_SET_PDEATHSIG): its network
 namespace, and every veth and TAP in it, goes with it, also after kill -9. No names are taken on the host, so any
-number of copies of a test run side by side. Each namespace has its own /run and /sys too.
+number of copies of a test run side by side. Each namespace has its own /sys, and an empty
+/run and /var/lib, too.
 """
 
 import contextlib
@@ -18,6 +19,7 @@ CLONE_NEWNET = 0x40000000
 # Hosts hand unfinished checksums and oversized segments to a veth; an AF_PACKET reader would see them as they are.
 OFFLOADS = ["tx", "off", "gso", "off", "tso", "off", "gro", "off"]
 HOLD = ("mount --make-rprivate / && mount -t sysfs sysfs /sys && mount -t tmpfs tmpfs /run && "
+        "mount -t tmpfs tmpfs /var/lib && "
         "sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0 && "
         "ip link set lo up && echo ready && exec sleep infinity")
 

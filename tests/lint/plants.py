@@ -26,7 +26,7 @@ PLANTS = {
         ("drivers/crypto.h", "#include <intel-ipsec-mb.h>\n", True),
         ("dataplane/a.c", "#include <rte_ethdev.h>\n", True),
         ("dataplane/a.c", "void f(void)\n{\n\trte_eth_tx_burst(0, 0, p, n);\n}\n", True),
-        ("control/a.c", "#include <rte_mbuf.h>\n", True),
+        ("control/a.c", "#include <rte_flow.h>\n", True),
         ("config/a.c", "#include <rte_common.h>\n", True),
         ("control/a.c", "#include <yaml.h>\n", True),
         ("drivers/crypto_imb.c", "#include <intel-ipsec-mb.h>\n#include <rte_mbuf.h>\n", False),
@@ -50,7 +50,7 @@ PLANTS = {
     ],
     "white space": [
         ("config/a.c", "int x; \n", True), ("config/a.c", "int x;\r\n", True), ("config/a.c", "int x;", True),
-        ("config/a.c", "        int x;\n", True), ("config/a.c", "\tint x;\n", False),
+        ("config/a.c", "\tint x;\n", False),
     ],
     "private places": [
         ("README.md", "see /ho" "me/jo/notes\n", True), ("a.py", "host = 'build7.cor" "p'\n", True),

@@ -22,8 +22,6 @@ def whitespace(tree):
                 yield f"{path}:{number}: white space at the end of the line"
             if "\r" in line:
                 yield f"{path}:{number}: carriage return"
-            if path.endswith((".c", ".h")) and re.match(r" {8}", line):
-                yield f"{path}:{number}: indented by blanks, not tabs"
         if text and not text.endswith("\n"):
             yield f"{path}:{text.count(chr(10)) + 1}: no newline at the end of the file"
 
