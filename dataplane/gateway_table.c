@@ -167,6 +167,16 @@ build_families(struct gateway_table *t)
 	return error;
 }
 
+static uint64_t
+spec_hash(const struct gateway_table_spec *spec)
+{
+	uint64_t hash = spec->n;
+
+	for (uint32_t i = 0; i < spec->n; i++)
+		hash = prefix_hash(hash, &spec->route[i].prefix, spec->route[i].hop);
+	return hash;
+}
+
 static int
 take_content(struct gateway_table *t, const struct gateway_table_spec *spec, char *error, size_t error_size)
 {
@@ -195,6 +205,7 @@ gateway_table_build(const struct gateway_table_spec *spec, char *error, size_t e
 		return NULL;
 	}
 	t->references = 1;
+	t->hash = spec_hash(spec);
 	if (take_content(t, spec, error, error_size) != 0)
 		goto fail;
 	code = build_families(t);
@@ -236,21 +247,11 @@ gateway_table_same(const struct gateway_table *t, const struct gateway_table_spe
 	char error[128];
 	bool same;
 
-	if (t->content.n != spec->n)
+	if (t->content.n != spec->n || t->hash != spec_hash(spec))
 		return false;
 	same = take_content(&other, spec, error, sizeof(error)) == 0 && prefix_list_equal(&other.content, &t->content);
 	prefix_list_clear(&other.content);
 	return same;
-}
-
-uint64_t
-gateway_table_spec_hash(const struct gateway_table_spec *spec)
-{
-	uint64_t hash = spec->n;
-
-	for (uint32_t i = 0; i < spec->n; i++)
-		hash = prefix_hash(hash, &spec->route[i].prefix, spec->route[i].hop);
-	return hash;
 }
 
 void

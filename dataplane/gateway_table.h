@@ -21,6 +21,7 @@ struct gateway_table {
 	struct intervals4 intervals4;
 	struct intervals6 intervals6;
 	struct prefix_list content; /* value = hop */
+	uint64_t hash;              /* of the spec */
 };
 
 /* How strongly a route claims a destination, above its hop id: the greater of two values is the

@@ -20,8 +20,22 @@ struct routes {
 	struct gateway_table *gateway; /* a reference, or NULL */
 	/* builder and control only */
 	struct prefix_list content; /* value = strength and hop */
+	uint64_t hash;              /* of the spec */
 	uint32_t references;
 };
+
+static uint64_t
+spec_hash(const struct routes_spec *spec)
+{
+	uint64_t hash = spec->n_overlay;
+
+	for (uint32_t i = 0; i < spec->n_overlay; i++) {
+		const struct route_spec *s = &spec->overlay[i];
+
+		hash = prefix_hash(hash, &s->prefix, route_strength(s->prefix.len, s->rank, s->hop));
+	}
+	return hash;
+}
 
 static int
 take_content(struct routes *r, const struct routes_spec *spec, char *error, size_t error_size)
@@ -52,6 +66,7 @@ routes_build(const struct routes_spec *spec, struct gateway_table *gateway, char
 		return NULL;
 	}
 	r->references = 1;
+	r->hash = spec_hash(spec);
 	r->gateway = gateway == NULL ? NULL : gateway_table_ref(gateway);
 	if (take_content(r, spec, error, error_size) != 0)
 		goto fail;
@@ -92,24 +107,11 @@ routes_same(const struct routes *r, const struct routes_spec *spec, const struct
 	char error[128];
 	bool same;
 
-	if (r->gateway != gateway || r->content.n != spec->n_overlay)
+	if (r->gateway != gateway || r->content.n != spec->n_overlay || r->hash != spec_hash(spec))
 		return false;
 	same = take_content(&other, spec, error, sizeof(error)) == 0 && prefix_list_equal(&other.content, &r->content);
 	prefix_list_clear(&other.content);
 	return same;
-}
-
-uint64_t
-routes_spec_hash(const struct routes_spec *spec)
-{
-	uint64_t hash = (uint64_t)spec->gateway;
-
-	for (uint32_t i = 0; i < spec->n_overlay; i++) {
-		const struct route_spec *s = &spec->overlay[i];
-
-		hash = prefix_hash(hash, &s->prefix, route_strength(s->prefix.len, s->rank, s->hop));
-	}
-	return hash;
 }
 
 static inline bool

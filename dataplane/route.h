@@ -15,12 +15,12 @@ struct gateway_table;
 
 /* All builders take their spec in any order, refuse a prefix that stands in it twice, and return an object with
  * one reference or NULL and a text. `x_same`: the object was built from equal content, so a new view may take a
- * reference instead of building again; it compares the content itself, not a hash (hashes only narrow the search). */
+ * reference instead of building again; it compares the content itself (a hash only spares the comparison of what
+ * differs). */
 struct gateway_table *gateway_table_build(const struct gateway_table_spec *spec, char *error, size_t error_size);
 struct gateway_table *gateway_table_ref(struct gateway_table *t);
 bool gateway_table_same(const struct gateway_table *t, const struct gateway_table_spec *spec);
 void gateway_table_free(struct gateway_table *t); /* drops a reference; NULL is fine */
-uint64_t gateway_table_spec_hash(const struct gateway_table_spec *spec);
 
 /* gateway may be NULL; a reference is taken. */
 struct routes *routes_build(
@@ -28,7 +28,6 @@ struct routes *routes_build(
 struct routes *routes_ref(struct routes *r);
 bool routes_same(const struct routes *r, const struct routes_spec *spec, const struct gateway_table *gateway);
 void routes_free(struct routes *r);
-uint64_t routes_spec_hash(const struct routes_spec *spec);
 
 /* Hop id of one destination. HOP_NONE: no route. */
 uint32_t routes_lookup_v4(const struct routes *r, rte_be32_t destination);
@@ -42,6 +41,5 @@ struct tags *tags_build(const struct tags_spec *spec, char *error, size_t error_
 struct tags *tags_ref(struct tags *t);
 bool tags_same(const struct tags *t, const struct tags_spec *spec);
 void tags_free(struct tags *t);
-uint64_t tags_spec_hash(const struct tags_spec *spec);
 /* TAG_BIT_*; an address no prefix covers is TAG_BIT_INTERNET. */
 uint8_t tags_lookup(const struct tags *t, uint8_t family, const uint8_t address[16]);

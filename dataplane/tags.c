@@ -10,8 +10,19 @@ struct tags {
 	struct intervals4 v4;
 	struct intervals6 v6;
 	struct prefix_list content; /* value = bits */
+	uint64_t hash;              /* of the spec */
 	uint32_t references;
 };
+
+static uint64_t
+spec_hash(const struct tags_spec *spec)
+{
+	uint64_t hash = spec->n;
+
+	for (uint32_t i = 0; i < spec->n; i++)
+		hash = prefix_hash(hash, &spec->tag[i].prefix, spec->tag[i].bits);
+	return hash;
+}
 
 static int
 take_content(struct tags *t, const struct tags_spec *spec, char *error, size_t error_size)
@@ -35,6 +46,7 @@ tags_build(const struct tags_spec *spec, char *error, size_t error_size)
 		return NULL;
 	}
 	t->references = 1;
+	t->hash = spec_hash(spec);
 	if (take_content(t, spec, error, error_size) != 0)
 		goto fail;
 	if (intervals4_build(&t->v4, t->content.entry, t->content.n, TAG_BIT_INTERNET) != 0 ||
@@ -73,21 +85,11 @@ tags_same(const struct tags *t, const struct tags_spec *spec)
 	char error[128];
 	bool same;
 
-	if (t->content.n != spec->n)
+	if (t->content.n != spec->n || t->hash != spec_hash(spec))
 		return false;
 	same = take_content(&other, spec, error, sizeof(error)) == 0 && prefix_list_equal(&other.content, &t->content);
 	prefix_list_clear(&other.content);
 	return same;
-}
-
-uint64_t
-tags_spec_hash(const struct tags_spec *spec)
-{
-	uint64_t hash = spec->n;
-
-	for (uint32_t i = 0; i < spec->n; i++)
-		hash = prefix_hash(hash, &spec->tag[i].prefix, spec->tag[i].bits);
-	return hash;
 }
 
 uint8_t
