@@ -212,21 +212,20 @@ netdev_restore(struct netdev *d)
 static uint32_t
 speed_read(const char *name)
 {
-	struct {
-		struct ethtool_link_settings settings;
-		uint32_t masks[3 * 127];
-	} link = {.settings = {.cmd = ETHTOOL_GLINKSETTINGS}};
+	uint32_t room[(sizeof(struct ethtool_link_settings) + 3 * 127 * sizeof(uint32_t)) / sizeof(uint32_t)] = {0};
+	struct ethtool_link_settings *link = (struct ethtool_link_settings *)room;
 	struct ifreq q;
 
 	/* The first call answers how many mask words the kernel has, as a negative number. */
+	link->cmd = ETHTOOL_GLINKSETTINGS;
 	request_fill(&q, name);
-	q.ifr_data = (char *)&link;
-	if (interface_ask(SIOCETHTOOL, &q) != 0 || link.settings.link_mode_masks_nwords >= 0)
+	q.ifr_data = (char *)link;
+	if (interface_ask(SIOCETHTOOL, &q) != 0 || link->link_mode_masks_nwords >= 0)
 		return 0;
-	link.settings.link_mode_masks_nwords = (int8_t)-link.settings.link_mode_masks_nwords;
-	if (interface_ask(SIOCETHTOOL, &q) != 0 || link.settings.speed == (uint32_t)SPEED_UNKNOWN)
+	link->link_mode_masks_nwords = (int8_t)-link->link_mode_masks_nwords;
+	if (interface_ask(SIOCETHTOOL, &q) != 0 || link->speed == (uint32_t)SPEED_UNKNOWN)
 		return 0;
-	return link.settings.speed;
+	return link->speed;
 }
 
 bool
