@@ -6,6 +6,8 @@
 #include "drivers/clock.h"
 #include "drivers/port.h"
 
+#include <rte_mempool.h>
+
 #include <unistd.h>
 
 static json_t *
@@ -97,6 +99,16 @@ traffic_json(const struct daemon *d)
 	return o;
 }
 
+static json_t *
+buffers_json(const struct daemon *d)
+{
+	json_t *o = json_object();
+
+	json_object_set_new(o, "total", json_integer(d->pool->size));
+	json_object_set_new(o, "free", json_integer(rte_mempool_avail_count(d->pool)));
+	return o;
+}
+
 json_t *
 show_status(struct daemon *d, const struct request *r, struct failure *f)
 {
@@ -117,6 +129,7 @@ show_status(struct daemon *d, const struct request *r, struct failure *f)
 		o, "uptimeSeconds", json_integer((json_int_t)((clock_boot_ns() - d->start_ns) / 1000000000)));
 	json_object_set_new(o, "workers", json_integer(dataplane_workers(d->dp)));
 	json_object_set_new(o, "ports", ports);
+	json_object_set_new(o, "packetBuffers", buffers_json(d));
 	json_object_set_new(o, "configuration", configuration_json(d));
 	json_object_set_new(o, "reload", reload_json(d));
 	json_object_set_new(o, "traffic", traffic_json(d));

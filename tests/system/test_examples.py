@@ -1,0 +1,47 @@
+#!/usr/bin/python3
+"""Every example configuration loads, and the offline verdicts answer from it."""
+
+import os
+import sys
+
+sys.path[:0] = [os.path.dirname(os.path.dirname(os.path.abspath(__file__)))]
+
+import glob
+import json
+
+from lib import net, tap
+from lib.appliance import COMMAND
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+EXAMPLES = sorted(glob.glob(os.path.join(ROOT, "config", "examples", "*.yaml"))
+                  + glob.glob(os.path.join(ROOT, "config", "examples", "*.json")))
+
+
+def verifies(path):
+    net.run([COMMAND, "verify", path])
+
+
+def answers_offline(path):
+    """Effective routes of every subnet of the file, without a daemon."""
+    vnets = json.loads(net.run([COMMAND, "-o", "json", "-f", path, "vnet", "list"]).stdout)
+    asked = 0
+    for vnet in vnets:
+        shown = json.loads(net.run([COMMAND, "-o", "json", "-f", path, "vnet", "show", vnet["name"]]).stdout)
+        for subnet in shown["subnets"]:
+            where = f"{vnet['name']}/{subnet['name']}"
+            answer = json.loads(net.run([COMMAND, "-o", "json", "-f", path, "effective-routes",
+                                         "--subnet", where]).stdout)
+            assert answer["value"] if isinstance(answer, dict) else answer, where
+            asked += 1
+    assert asked
+
+
+def main():
+    assert EXAMPLES, "no examples"
+    for path in EXAMPLES:
+        tap.add(f"{os.path.basename(path)} verifies", verifies, path)
+        tap.add(f"{os.path.basename(path)} answers offline", answers_offline, path)
+    tap.main()
+
+
+main()
