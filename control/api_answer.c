@@ -5,6 +5,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 json_t *
 failure_set(struct failure *f, const char *code, const char *format, ...)
@@ -60,6 +61,16 @@ errors_json(const struct config_errors *errors)
 	return list;
 }
 
+/* One code stands for all when all have it: NeedsRestart is another thing than a mistake. */
+static const char *
+common_code(const struct config_errors *errors)
+{
+	for (uint32_t i = 1; i < errors->n; i++)
+		if (strcmp(errors->e[i].code, errors->e[0].code) != 0)
+			return "ConfigurationRefused";
+	return errors->n > 0 ? errors->e[0].code : "ConfigurationRefused";
+}
+
 void
 failure_from_errors(struct failure *f, const struct config_errors *errors)
 {
@@ -70,7 +81,7 @@ failure_from_errors(struct failure *f, const struct config_errors *errors)
 		failure_set(f, errors->e[0].code, "%s:%u:%u: %s", file, errors->e[0].mark.line,
 			errors->e[0].mark.column, errors->e[0].text);
 	else
-		failure_set(f, "ConfigurationRefused", "%s: %u errors", file, errors->total);
+		failure_set(f, common_code(errors), "%s: %u errors", file, errors->total);
 	f->details = errors_json(errors);
 }
 

@@ -26,7 +26,7 @@ void failure_clear(struct failure *f);
 
 /* [{"file", "line", "column", "code", "message"}] */
 json_t *errors_json(const struct config_errors *errors);
-/* Refused by the configuration's errors: code ConfigurationRefused unless there is but one kind. */
+/* Refused by the configuration's errors: their code when they share one, else ConfigurationRefused. */
 void failure_from_errors(struct failure *f, const struct config_errors *errors);
 
 /* Envelopes. id is borrowed and may be NULL; result and f->details are consumed. NULL without memory. */
