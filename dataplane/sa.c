@@ -103,8 +103,11 @@ sa_renew(const struct cfg_sa *config, struct sa *running)
 		return NULL;
 
 	sa = sa_make(config, state);
-	if (sa)
-		state->users++;
+	if (!sa)
+		return NULL;
+	state->users++;
+	/* the new lifetime is told anew */
+	atomic_fetch_and(&state->told, ~(1u << SA_EVENT_SOFT | 1u << SA_EVENT_HARD));
 	return sa;
 }
 

@@ -26,7 +26,6 @@ struct sa_burst {
 /* What the hard lifetime leaves. */
 struct sa_lifetime {
 	uint64_t packets, bytes;
-	bool refused;
 };
 
 static inline void
@@ -75,24 +74,20 @@ sa_lifetime_left(const struct sa *sa, struct sa_lifetime *left)
 	uint64_t packets, bytes;
 
 	left->packets = left->bytes = UINT64_MAX;
-	left->refused = false;
 	if (likely(!sa->limited))
 		return;
 	packets = atomic_load_explicit(&sa->state->packets, memory_order_relaxed);
 	bytes = atomic_load_explicit(&sa->state->bytes, memory_order_relaxed);
 	left->packets = packets < sa->life_packets_hard ? sa->life_packets_hard - packets : 0;
 	left->bytes = bytes < sa->life_bytes_hard ? sa->life_bytes_hard - bytes : 0;
-	left->refused = atomic_load_explicit(&sa->state->told, memory_order_relaxed) & 1u << SA_EVENT_HARD;
 }
 
-/* False: over. Once refused, always refused, even where a smaller packet would still fit. */
+/* False: this packet would exceed the limit. */
 static inline bool
 sa_lifetime_take(struct sa_lifetime *left, uint32_t bytes)
 {
-	if (unlikely(left->refused || left->packets == 0 || left->bytes < bytes)) {
-		left->refused = true;
+	if (unlikely(left->packets == 0 || left->bytes < bytes))
 		return false;
-	}
 	left->packets--;
 	left->bytes -= bytes;
 	return true;
