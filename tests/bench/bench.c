@@ -46,9 +46,9 @@ struct figure
 bench_figure(double *sample, uint32_t n)
 {
 	if (n == 0)
-		return (struct figure){ 0, 0 };
+		return (struct figure){0, 0};
 	qsort(sample, n, sizeof(*sample), compare);
-	return (struct figure){ sample[0], sample[n / 2] };
+	return (struct figure){sample[0], sample[n / 2]};
 }
 
 /* ---- one burst through the path ------------------------------------------------------------ */
@@ -130,7 +130,9 @@ seal_burst(const struct scenario *s, struct worker *w, struct rte_mbuf **m)
 		exit(1);
 	}
 	for (uint16_t i = 0; i < n; i++) {
-		m[i] = sealed[i];
+		const char *to;
+
+		m[i] = whole_route(sealed[i], s->wire_out, s->wire_in, &to);
 		m[i]->port = bench_port(s->wire_in);
 	}
 }
@@ -192,10 +194,13 @@ tell(const struct scenario *s, const struct result *r)
 static void
 tell_json(FILE *f, const struct scenario *s, const struct result *r, bool first)
 {
-	fprintf(f, "%s\n {\"scenario\":\"%s\",\"min\":%.1f,\"median\":%.1f,\"rawMin\":%.1f,\"rawMedian\":%.1f,\"stages\":{",
+	fprintf(f,
+		"%s\n "
+		"{\"scenario\":\"%s\",\"min\":%.1f,\"median\":%.1f,\"rawMin\":%.1f,\"rawMedian\":%.1f,\"stages\":{",
 		first ? "[" : ",", s->name, r->total.min, r->total.median, r->raw.min, r->raw.median);
 	for (int i = STAGE_PARSE; i < STAGE_COUNT; i++)
-		fprintf(f, "%s\"%s\":[%.1f,%.1f]", i == STAGE_PARSE ? "" : ",", stage_name(i), r->stage[i].min, r->stage[i].median);
+		fprintf(f, "%s\"%s\":[%.1f,%.1f]", i == STAGE_PARSE ? "" : ",", stage_name(i), r->stage[i].min,
+			r->stage[i].median);
 	fprintf(f, "}}");
 }
 
@@ -228,7 +233,7 @@ main(int argc, char **argv)
 	head();
 	for (uint32_t i = 0; i < bench_scenarios_n; i++) {
 		const struct scenario *s = &bench_scenarios[i];
-		struct result r = { 0 };
+		struct result r = {0};
 
 		if (!wanted(s, argv + at, argc - at))
 			continue;

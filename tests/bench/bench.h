@@ -23,8 +23,8 @@ struct scenario {
 	struct pkt packet;
 	/* Make packet number n of this scenario out of the template; texts live in *text. */
 	void (*vary)(const struct scenario *s, struct pkt *p, struct bench_addresses *text, uint32_t n);
-	const char *out;               /* port that measured packets leave by */
-	bool opens;                    /* measured is the far side: packets are sealed first, untimed */
+	const char *out;                /* port that measured packets leave by */
+	bool opens;                     /* measured is the far side: packets are sealed first, untimed */
 	const char *wire_out, *wire_in; /* uplink ports of the sealing and of the opening side */
 	void (*raw)(const struct scenario *s, struct figure *out); /* the floor, or NULL */
 };

@@ -26,7 +26,8 @@ static char text[1 << 20];
 	"  ports: [{name: pa, driver: ring}, {name: pb, driver: ring}]\n"                                              \
 	"  attachments: [{subnet: v/a, port: pa}, {subnet: v/b, port: pb}]\n"                                          \
 	"networkInterfaces:\n"                                                                                         \
-	"  - {name: hb, macAddress: 02-00-00-00-0b-10, ipConfigurations: [{name: c, privateIPAddress: 10.0.2.10, subnet: v/b}]}\n"
+	"  - {name: hb, macAddress: 02-00-00-00-0b-10, ipConfigurations: [{name: c, privateIPAddress: 10.0.2.10, "     \
+	"subnet: v/b}]}\n"
 
 #define LAN_VNET                                                                                                       \
 	"virtualNetworks:\n"                                                                                           \
@@ -56,42 +57,49 @@ filtered(void)
 			"      - {name: r%d, priority: %d, direction: Inbound, access: %s, protocol: %s, "
 			"sourceAddressPrefix: 172.%d.%d.0/24, sourcePortRange: '*', destinationAddressPrefix: '*', "
 			"destinationPortRange: '%d'}\n",
-			i, 100 + i, i & 1 ? "Allow" : "Deny", i % 3 ? "Tcp" : "Udp", 16 + i % 16, i / 16, 1 + i * 7 % 60000);
+			i, 100 + i, i & 1 ? "Allow" : "Deny", i % 3 ? "Tcp" : "Udp", 16 + i % 16, i / 16,
+			1 + i * 7 % 60000);
 	return text;
 }
 
 #define TUNNELS                                                                                                        \
 	"appliance:\n"                                                                                                 \
 	"  name: bench\n"                                                                                              \
-	"  ports: [{name: pa, driver: ring}, {name: pb, driver: ring}, {name: w0, driver: ring}, {name: w1, driver: ring}]\n" \
+	"  ports: [{name: pa, driver: ring}, {name: pb, driver: ring}, {name: w0, driver: ring}, {name: w1, driver: "  \
+	"ring}]\n"                                                                                                     \
 	"  attachments: [{subnet: a/s, port: pa}, {subnet: b/s, port: pb}]\n"                                          \
 	"  uplinks:\n"                                                                                                 \
-	"    - {name: u0, port: w0, addresses: [192.0.2.1/24]}\n"                                                      \
-	"    - {name: u1, port: w1, addresses: [192.0.2.2/24]}\n"                                                      \
-	"publicIPAddresses: [{name: ip-a, ipAddress: 192.0.2.1}, {name: ip-b, ipAddress: 192.0.2.2}]\n"                \
+	"    - {name: u0, port: w0, addresses: [192.0.2.1/25], gateway: 192.0.2.126}\n"                                \
+	"    - {name: u1, port: w1, addresses: [192.0.2.129/25], gateway: 192.0.2.254}\n"                              \
+	"publicIPAddresses: [{name: ip-a, ipAddress: 192.0.2.1}, {name: ip-b, ipAddress: 192.0.2.129}]\n"              \
 	"virtualNetworks:\n"                                                                                           \
 	"  - name: a\n"                                                                                                \
 	"    addressSpace: {addressPrefixes: [10.0.0.0/16]}\n"                                                         \
-	"    subnets: [{name: s, addressPrefix: 10.0.0.0/24}, {name: GatewaySubnet, addressPrefix: 10.0.255.0/27}]\n"   \
+	"    subnets: [{name: s, addressPrefix: 10.0.0.0/24}, {name: GatewaySubnet, addressPrefix: 10.0.255.0/27}]\n"  \
 	"  - name: b\n"                                                                                                \
 	"    addressSpace: {addressPrefixes: [10.1.0.0/16]}\n"                                                         \
-	"    subnets: [{name: s, addressPrefix: 10.1.0.0/24}, {name: GatewaySubnet, addressPrefix: 10.1.255.0/27}]\n"   \
+	"    subnets: [{name: s, addressPrefix: 10.1.0.0/24}, {name: GatewaySubnet, addressPrefix: 10.1.255.0/27}]\n"  \
 	"networkInterfaces:\n"                                                                                         \
-	"  - {name: hb, macAddress: 02-00-00-00-0b-10, ipConfigurations: [{name: c, privateIPAddress: 10.1.0.10, subnet: b/s}]}\n" \
+	"  - {name: hb, macAddress: 02-00-00-00-0b-10, ipConfigurations: [{name: c, privateIPAddress: 10.1.0.10, "     \
+	"subnet: b/s}]}\n"                                                                                             \
 	"virtualNetworkGateways:\n"                                                                                    \
-	"  - {name: gw-a, gatewayType: Vpn, vpnType: RouteBased, ipConfigurations: [{name: c, subnet: a/GatewaySubnet, publicIPAddress: {id: ip-a}}]}\n" \
-	"  - {name: gw-b, gatewayType: Vpn, vpnType: RouteBased, ipConfigurations: [{name: c, subnet: b/GatewaySubnet, publicIPAddress: {id: ip-b}}]}\n" \
+	"  - {name: gw-a, gatewayType: Vpn, vpnType: RouteBased, ipConfigurations: [{name: c, subnet: "                \
+	"a/GatewaySubnet, publicIPAddress: {id: ip-a}}]}\n"                                                            \
+	"  - {name: gw-b, gatewayType: Vpn, vpnType: RouteBased, ipConfigurations: [{name: c, subnet: "                \
+	"b/GatewaySubnet, publicIPAddress: {id: ip-b}}]}\n"                                                            \
 	"connections:\n"                                                                                               \
 	"  - name: a-to-b\n"                                                                                           \
 	"    connectionType: Vnet2Vnet\n"                                                                              \
 	"    virtualNetworkGateway1: {id: gw-a}\n"                                                                     \
 	"    virtualNetworkGateway2: {id: gw-b}\n"                                                                     \
-	"    appliance: {securityAssociations: [{direction: out, spi: 0x1001, %s}, {direction: in, spi: 0x1002, %s}]}\n" \
+	"    appliance: {securityAssociations: [{direction: out, spi: 0x1001, %s}, {direction: in, spi: 0x1002, "      \
+	"%s}]}\n"                                                                                                      \
 	"  - name: b-to-a\n"                                                                                           \
 	"    connectionType: Vnet2Vnet\n"                                                                              \
 	"    virtualNetworkGateway1: {id: gw-b}\n"                                                                     \
 	"    virtualNetworkGateway2: {id: gw-a}\n"                                                                     \
-	"    appliance: {securityAssociations: [{direction: out, spi: 0x1002, %s}, {direction: in, spi: 0x1001, %s}]}\n"
+	"    appliance: {securityAssociations: [{direction: out, spi: 0x1002, %s}, {direction: in, spi: 0x1001, "      \
+	"%s}]}\n"
 
 static const char *
 tunnels(const char *one, const char *two)
@@ -106,15 +114,17 @@ tunnels(const char *one, const char *two)
 static const char *
 gcm(void)
 {
-	return tunnels(GCM "key: '000102030405060708090a0b0c0d0e0f10111213'", GCM "key: '202122232425262728292a2b2c2d2e2f30313233'");
+	return tunnels(GCM "key: '000102030405060708090a0b0c0d0e0f10111213'",
+		GCM "key: '202122232425262728292a2b2c2d2e2f30313233'");
 }
 
 static const char *
 cbc(void)
 {
-	return tunnels(
-		CBC "key: '000102030405060708090a0b0c0d0e0f', authKey: '000102030405060708090a0b0c0d0e0f000102030405060708090a0b0c0d0e0f'",
-		CBC "key: '202122232425262728292a2b2c2d2e2f', authKey: '202122232425262728292a2b2c2d2e2f202122232425262728292a2b2c2d2e2f'");
+	return tunnels(CBC "key: '000102030405060708090a0b0c0d0e0f', authKey: "
+			   "'000102030405060708090a0b0c0d0e0f000102030405060708090a0b0c0d0e0f'",
+		CBC "key: '202122232425262728292a2b2c2d2e2f', authKey: "
+		    "'202122232425262728292a2b2c2d2e2f202122232425262728292a2b2c2d2e2f'");
 }
 
 /* ---- packets ------------------------------------------------------------------------------------- */
@@ -146,8 +156,12 @@ known_flows(const struct scenario *s, struct pkt *p, struct bench_addresses *a, 
 static void
 raw_cipher(const struct scenario *s, struct figure *out, enum cfg_encryption enc, enum cfg_integrity integ)
 {
-	struct cfg_sa config = { .outbound = !s->opens, .spi = 0x1000, .encryption = enc, .integrity = integ,
-		.enc_key_len = enc == ENC_AES_GCM_128 ? 20 : 16, .auth_key_len = integ == INTEG_NONE ? 0 : 32 };
+	struct cfg_sa config = {.outbound = !s->opens,
+		.spi = 0x1000,
+		.encryption = enc,
+		.integrity = integ,
+		.enc_key_len = enc == ENC_AES_GCM_128 ? 20 : 16,
+		.auth_key_len = integ == INTEG_NONE ? 0 : 32};
 	static double sample[RAW_BURSTS];
 	static uint8_t buffer[32][2048];
 	uint16_t inner = 28 + s->packet.payload;
@@ -188,18 +202,31 @@ raw_cbc(const struct scenario *s, struct figure *out)
 
 /* ---- the table ---------------------------------------------------------------------------------------- */
 
-#define LAN { .port = "pa", .src = "10.0.1.10", .dst = "10.0.2.10", .protocol = IPPROTO_TCP, .sport = 9, .dport = 80, .payload = 24 }
+#define LAN                                                                                                            \
+	{                                                                                                              \
+		.port = "pa", .src = "10.0.1.10", .dst = "10.0.2.10", .protocol = IPPROTO_TCP, .sport = 9,             \
+		.dport = 80, .payload = 24                                                                             \
+	}
 /* inner packet of `size` bytes, IPv4 and UDP headers included */
-#define INNER(size) { .port = "pa", .src = "10.0.0.10", .dst = "10.1.0.10", .sport = 9, .dport = 80, .payload = (size) - 28 }
+#define INNER(size)                                                                                                    \
+	{                                                                                                              \
+		.port = "pa", .src = "10.0.0.10", .dst = "10.1.0.10", .sport = 9, .dport = 80, .payload = (size)-28    \
+	}
 #define SEAL(size, algorithm)                                                                                          \
-	{ "ESP seal " #algorithm " " #size " B", algorithm, INNER(size), same, "w0", false, NULL, NULL, raw_##algorithm }
+	{                                                                                                              \
+		"ESP seal " #algorithm " " #size " B", algorithm, INNER(size), same, "w0", false, NULL, NULL,          \
+			raw_##algorithm                                                                                \
+	}
 #define OPEN(size, algorithm)                                                                                          \
-	{ "ESP open " #algorithm " " #size " B", algorithm, INNER(size), same, "pb", true, "w0", "w1", raw_##algorithm }
+	{                                                                                                              \
+		"ESP open " #algorithm " " #size " B", algorithm, INNER(size), same, "pb", true, "w0", "w1",           \
+			raw_##algorithm                                                                                \
+	}
 
 const struct scenario bench_scenarios[] = {
-	{ "forward 64 B", plain, LAN, same, "pb", false, NULL, NULL, NULL },
-	{ "forward, NSG 1,000 rules, new", filtered, LAN, new_flows, "pb", false, NULL, NULL, NULL },
-	{ "forward, NSG 1,000 rules, known", filtered, LAN, known_flows, "pb", false, NULL, NULL, NULL },
+	{"forward 64 B", plain, LAN, same, "pb", false, NULL, NULL, NULL},
+	{"forward, NSG 1,000 rules, new", filtered, LAN, new_flows, "pb", false, NULL, NULL, NULL},
+	{"forward, NSG 1,000 rules, known", filtered, LAN, known_flows, "pb", false, NULL, NULL, NULL},
 	SEAL(64, gcm),
 	SEAL(512, gcm),
 	SEAL(1400, gcm),
@@ -227,28 +254,14 @@ bench_port(const char *name)
 	return 0;
 }
 
-/* One packet starts ARP on the wire; questions and answers are carried over until it is silent. */
+/* One packet starts ARP on the wire; the gateways learn their way. */
 void
 bench_resolve(const struct scenario *s)
 {
-	static const char *const end[2] = { "w0", "w1" };
-	bool moved = bench_port("w0") != bench_port("w1");
-
-	if (!moved)
+	if (bench_port("w0") == bench_port("w1"))
 		return;
 	pkt_send(&s->packet);
-	while (moved) {
-		moved = false;
-		for (int side = 0; side < 2; side++) {
-			struct rte_mbuf *m = port_out(end[side]);
-
-			if (m == NULL)
-				continue;
-			pkt_inject(end[!side], m);
-			whole_settle();
-			moved = true;
-		}
-	}
+	whole_wire("w0", "w1", NULL);
 	for (struct rte_mbuf *m; (m = port_out("pb")) != NULL;)
 		rte_pktmbuf_free(m);
 }

@@ -5,33 +5,32 @@
 
 #include <netinet/in.h>
 
-static const char lab[] =
-	"appliance:\n"
-	"  name: lab\n"
-	"  ports:\n"
-	"    - {name: p0, driver: ring}\n"
-	"    - {name: p1, driver: ring}\n"
-	"  attachments:\n"
-	"    - {subnet: v/a, port: p0}\n"
-	"    - {subnet: v/b, port: p1, vlan: 20}\n"
-	"virtualNetworks:\n"
-	"  - name: v\n"
-	"    addressSpace: {addressPrefixes: [10.0.0.0/16, 'fd00::/48']}\n"
-	"    subnets:\n"
-	"      - {name: a, addressPrefixes: [10.0.1.0/24, 'fd00:0:0:1::/64']}\n"
-	"      - {name: b, addressPrefixes: [10.0.2.0/24, 'fd00:0:0:2::/64']}\n"
-	"      - {name: elsewhere, addressPrefix: 10.0.3.0/24}\n"
-	"networkInterfaces:\n"
-	"  - name: ha\n"
-	"    macAddress: 02-00-00-00-01-10\n"
-	"    ipConfigurations:\n"
-	"      - {name: c4, privateIPAddress: 10.0.1.10, subnet: v/a}\n"
-	"      - {name: c6, privateIPAddress: 'fd00:0:0:1::10', subnet: v/a}\n"
-	"  - name: hb\n"
-	"    macAddress: 02-00-00-00-02-10\n"
-	"    ipConfigurations:\n"
-	"      - {name: c4, privateIPAddress: 10.0.2.10, subnet: v/b}\n"
-	"      - {name: c6, privateIPAddress: 'fd00:0:0:2::10', subnet: v/b}\n";
+static const char lab[] = "appliance:\n"
+			  "  name: lab\n"
+			  "  ports:\n"
+			  "    - {name: p0, driver: ring}\n"
+			  "    - {name: p1, driver: ring}\n"
+			  "  attachments:\n"
+			  "    - {subnet: v/a, port: p0}\n"
+			  "    - {subnet: v/b, port: p1, vlan: 20}\n"
+			  "virtualNetworks:\n"
+			  "  - name: v\n"
+			  "    addressSpace: {addressPrefixes: [10.0.0.0/16, 'fd00::/48']}\n"
+			  "    subnets:\n"
+			  "      - {name: a, addressPrefixes: [10.0.1.0/24, 'fd00:0:0:1::/64']}\n"
+			  "      - {name: b, addressPrefixes: [10.0.2.0/24, 'fd00:0:0:2::/64']}\n"
+			  "      - {name: elsewhere, addressPrefix: 10.0.3.0/24}\n"
+			  "networkInterfaces:\n"
+			  "  - name: ha\n"
+			  "    macAddress: 02-00-00-00-01-10\n"
+			  "    ipConfigurations:\n"
+			  "      - {name: c4, privateIPAddress: 10.0.1.10, subnet: v/a}\n"
+			  "      - {name: c6, privateIPAddress: 'fd00:0:0:1::10', subnet: v/a}\n"
+			  "  - name: hb\n"
+			  "    macAddress: 02-00-00-00-02-10\n"
+			  "    ipConfigurations:\n"
+			  "      - {name: c4, privateIPAddress: 10.0.2.10, subnet: v/b}\n"
+			  "      - {name: c6, privateIPAddress: 'fd00:0:0:2::10', subnet: v/b}\n";
 
 #define A_TO_B                                                                                                         \
 	.port = "p0", .smac = "02:00:00:00:01:10", .src = "10.0.1.10", .dst = "10.0.2.10", .sport = 1000, .dport = 2000
@@ -47,7 +46,7 @@ forwards_between_subnets_and_vlans(void **state)
 	uint16_t size;
 
 	whole_start(lab);
-	m = expect_forward(&(struct pkt){ A_TO_B, .ttl = 9, .payload = 100 }, "p1");
+	m = expect_forward(&(struct pkt){A_TO_B, .ttl = 9, .payload = 100}, "p1");
 	frame = rte_pktmbuf_mtod(m, uint8_t *);
 	assert_memory_equal(frame, "\x02\0\0\0\x02\x10", 6);
 	assert_memory_equal(frame + 6, port_caps(1)->mac.b, 6);
@@ -57,7 +56,7 @@ forwards_between_subnets_and_vlans(void **state)
 	assert_int_equal(l3[8], 8);
 	rte_pktmbuf_free(m);
 
-	m = expect_forward(&(struct pkt){ .port = "p1", .vlan = 20, .src = "10.0.2.10", .dst = "10.0.1.10" }, "p0");
+	m = expect_forward(&(struct pkt){.port = "p1", .vlan = 20, .src = "10.0.2.10", .dst = "10.0.1.10"}, "p0");
 	assert_memory_equal(rte_pktmbuf_mtod_offset(m, uint8_t *, 12), "\x08\0", 2);
 	rte_pktmbuf_free(m);
 	whole_stop();
@@ -70,7 +69,7 @@ forwards_ipv6(void **state)
 	uint16_t size;
 
 	whole_start(lab);
-	m = expect_forward(&(struct pkt){ A_TO_B6, .ttl = 5 }, "p1");
+	m = expect_forward(&(struct pkt){A_TO_B6, .ttl = 5}, "p1");
 	assert_int_equal(frame_l3(m, &size)[7], 4);
 	rte_pktmbuf_free(m);
 	whole_stop();
@@ -83,7 +82,7 @@ link_padding_does_not_travel(void **state)
 	uint16_t size;
 
 	whole_start(lab);
-	m = pkt_build(&(struct pkt){ A_TO_B });
+	m = pkt_build(&(struct pkt){A_TO_B});
 	assert_non_null(rte_pktmbuf_append(m, 18));
 	pkt_inject("p0", m);
 	whole_settle();
@@ -99,17 +98,18 @@ static void
 refuses_foreign_and_martian_addresses(void **state)
 {
 	whole_start(lab);
-	expect_drop(&(struct pkt){ .port = "p0", .src = "10.0.2.99", .dst = "10.0.2.10" }, DROP_SOURCE_CHECK, "v/a");
-	expect_drop(&(struct pkt){ .port = "p0", .src = "192.0.2.1", .dst = "10.0.2.10" }, DROP_SOURCE_CHECK, "v/a");
-	expect_drop(&(struct pkt){ .port = "p0", .src = "fd00:0:0:2::9", .dst = "fd00:0:0:2::10" }, DROP_SOURCE_CHECK, "v/a");
-	expect_drop(&(struct pkt){ .port = "p0", .src = "127.0.0.1", .dst = "10.0.2.10" }, DROP_BAD_ADDRESS, NULL);
-	expect_drop(&(struct pkt){ .port = "p0", .src = "0.0.0.0", .dst = "10.0.2.10" }, DROP_BAD_ADDRESS, NULL);
-	expect_drop(&(struct pkt){ .port = "p0", .src = "10.0.1.0", .dst = "10.0.2.10" }, DROP_BAD_ADDRESS, NULL);
-	expect_drop(&(struct pkt){ .port = "p0", .src = "10.0.1.255", .dst = "10.0.2.10" }, DROP_BAD_ADDRESS, NULL);
-	expect_drop(&(struct pkt){ .port = "p0", .src = "10.0.1.10", .dst = "224.0.0.5" }, DROP_BAD_ADDRESS, NULL);
-	expect_drop(&(struct pkt){ .port = "p0", .src = "10.0.1.10", .dst = "255.255.255.255" }, DROP_BAD_ADDRESS, NULL);
-	expect_drop(&(struct pkt){ .port = "p0", .src = "fe80::1", .dst = "fd00:0:0:2::10" }, DROP_BAD_ADDRESS, NULL);
-	expect_drop(&(struct pkt){ .port = "p0", .src = "::1", .dst = "fd00:0:0:2::10" }, DROP_BAD_ADDRESS, NULL);
+	expect_drop(&(struct pkt){.port = "p0", .src = "10.0.2.99", .dst = "10.0.2.10"}, DROP_SOURCE_CHECK, "v/a");
+	expect_drop(&(struct pkt){.port = "p0", .src = "192.0.2.1", .dst = "10.0.2.10"}, DROP_SOURCE_CHECK, "v/a");
+	expect_drop(
+		&(struct pkt){.port = "p0", .src = "fd00:0:0:2::9", .dst = "fd00:0:0:2::10"}, DROP_SOURCE_CHECK, "v/a");
+	expect_drop(&(struct pkt){.port = "p0", .src = "127.0.0.1", .dst = "10.0.2.10"}, DROP_BAD_ADDRESS, NULL);
+	expect_drop(&(struct pkt){.port = "p0", .src = "0.0.0.0", .dst = "10.0.2.10"}, DROP_BAD_ADDRESS, NULL);
+	expect_drop(&(struct pkt){.port = "p0", .src = "10.0.1.0", .dst = "10.0.2.10"}, DROP_BAD_ADDRESS, NULL);
+	expect_drop(&(struct pkt){.port = "p0", .src = "10.0.1.255", .dst = "10.0.2.10"}, DROP_BAD_ADDRESS, NULL);
+	expect_drop(&(struct pkt){.port = "p0", .src = "10.0.1.10", .dst = "224.0.0.5"}, DROP_BAD_ADDRESS, NULL);
+	expect_drop(&(struct pkt){.port = "p0", .src = "10.0.1.10", .dst = "255.255.255.255"}, DROP_BAD_ADDRESS, NULL);
+	expect_drop(&(struct pkt){.port = "p0", .src = "fe80::1", .dst = "fd00:0:0:2::10"}, DROP_BAD_ADDRESS, NULL);
+	expect_drop(&(struct pkt){.port = "p0", .src = "::1", .dst = "fd00:0:0:2::10"}, DROP_BAD_ADDRESS, NULL);
 	whole_stop();
 }
 
@@ -119,23 +119,23 @@ refuses_wrong_frames(void **state)
 	struct rte_mbuf *m;
 
 	whole_start(lab);
-	expect_drop(&(struct pkt){ A_TO_B, .dmac = "02:00:00:00:00:77" }, DROP_NOT_OUR_MAC, NULL);
-	expect_drop(&(struct pkt){ A_TO_B, .vlan = 7 }, DROP_NO_INTERFACE, NULL);
-	expect_drop(&(struct pkt){ A_TO_B, .bad_checksum = true }, DROP_IP_CHECKSUM, NULL);
+	expect_drop(&(struct pkt){A_TO_B, .dmac = "02:00:00:00:00:77"}, DROP_NOT_OUR_MAC, NULL);
+	expect_drop(&(struct pkt){A_TO_B, .vlan = 7}, DROP_NO_INTERFACE, NULL);
+	expect_drop(&(struct pkt){A_TO_B, .bad_checksum = true}, DROP_IP_CHECKSUM, NULL);
 
-	m = pkt_build(&(struct pkt){ A_TO_B });
+	m = pkt_build(&(struct pkt){A_TO_B});
 	rte_pktmbuf_mtod(m, uint8_t *)[12] = 0x88;
 	pkt_inject("p0", m);
 	whole_settle();
 	assert_int_equal(drops_of(DROP_ETHERTYPE), 1);
 
-	m = pkt_build(&(struct pkt){ A_TO_B, .payload = 64 });
+	m = pkt_build(&(struct pkt){A_TO_B, .payload = 64});
 	assert_int_equal(rte_pktmbuf_trim(m, 40), 0);
 	pkt_inject("p0", m);
 	whole_settle();
 	assert_int_equal(drops_of(DROP_TRUNCATED), 1);
 
-	m = pkt_build(&(struct pkt){ A_TO_B });
+	m = pkt_build(&(struct pkt){A_TO_B});
 	rte_pktmbuf_mtod(m, uint8_t *)[14] = 0x65;
 	pkt_inject("p0", m);
 	whole_settle();
@@ -147,10 +147,12 @@ static void
 names_why_there_is_no_way(void **state)
 {
 	whole_start(lab);
-	expect_drop(&(struct pkt){ .port = "p0", .src = "10.0.1.10", .dst = "10.0.3.10" }, DROP_SUBNET_NOT_ATTACHED, NULL);
-	expect_drop(&(struct pkt){ .port = "p0", .src = "10.0.1.10", .dst = "10.0.99.1" }, DROP_SUBNET_NOT_ATTACHED, NULL);
-	expect_drop(&(struct pkt){ .port = "p0", .src = "10.0.1.10", .dst = "8.8.8.8" }, DROP_NO_INTERNET, NULL);
-	expect_drop(&(struct pkt){ .port = "p0", .src = "10.0.1.10", .dst = "192.168.1.1" }, DROP_ROUTE_NONE, NULL);
+	expect_drop(
+		&(struct pkt){.port = "p0", .src = "10.0.1.10", .dst = "10.0.3.10"}, DROP_SUBNET_NOT_ATTACHED, NULL);
+	expect_drop(
+		&(struct pkt){.port = "p0", .src = "10.0.1.10", .dst = "10.0.99.1"}, DROP_SUBNET_NOT_ATTACHED, NULL);
+	expect_drop(&(struct pkt){.port = "p0", .src = "10.0.1.10", .dst = "8.8.8.8"}, DROP_NO_INTERNET, NULL);
+	expect_drop(&(struct pkt){.port = "p0", .src = "10.0.1.10", .dst = "192.168.1.1"}, DROP_ROUTE_NONE, NULL);
 	whole_stop();
 }
 
@@ -163,8 +165,14 @@ answers_echo_and_tells_of_expired_ttl(void **state)
 	uint8_t *l3;
 
 	whole_start(lab);
-	pkt_send(&(struct pkt){ .port = "p0", .smac = "02:00:00:00:01:10", .src = "10.0.1.10", .dst = "10.0.1.1", .protocol = IPPROTO_ICMP,
-		.icmp_type = 8, .sport = 77, .payload = 32 });
+	pkt_send(&(struct pkt){.port = "p0",
+		.smac = "02:00:00:00:01:10",
+		.src = "10.0.1.10",
+		.dst = "10.0.1.1",
+		.protocol = IPPROTO_ICMP,
+		.icmp_type = 8,
+		.sport = 77,
+		.payload = 32});
 	m = port_out("p0");
 	assert_non_null(m);
 	l3 = frame_l3(m, &size);
@@ -173,7 +181,7 @@ answers_echo_and_tells_of_expired_ttl(void **state)
 	assert_int_equal(rte_raw_cksum(l3 + 20, size - 20), 0xffff);
 	rte_pktmbuf_free(m);
 
-	pkt_send(&(struct pkt){ A_TO_B, .ttl = 1, .payload = 8 });
+	pkt_send(&(struct pkt){A_TO_B, .ttl = 1, .payload = 8});
 	m = port_out("p0");
 	assert_non_null(m);
 	l3 = frame_l3(m, &size);
@@ -181,7 +189,7 @@ answers_echo_and_tells_of_expired_ttl(void **state)
 	assert_memory_equal(l3 + 28 + 12, "\x0a\0\x01\x0a\x0a\0\x02\x0a", 8);
 	rte_pktmbuf_free(m);
 
-	pkt_send(&(struct pkt){ A_TO_B6, .ttl = 1, .payload = 8 });
+	pkt_send(&(struct pkt){A_TO_B6, .ttl = 1, .payload = 8});
 	m = port_out("p0");
 	assert_non_null(m);
 	l3 = frame_l3(m, &size);
@@ -206,27 +214,27 @@ splits_or_tells_the_mtu(void **state)
 		static char tail[sizeof(lab)];
 
 		snprintf(tail, sizeof(tail), "%s", at);
-		snprintf(at, sizeof(yaml) - (size_t)(at - yaml), " mtu: 600}%s", tail);
+		snprintf(at, sizeof(yaml) - (size_t)(at - yaml), " mtu: 1300}%s", tail);
 	}
 	whole_start(yaml);
-	pkt_send(&(struct pkt){ A_TO_B, .df = true, .payload = 1000 });
+	pkt_send(&(struct pkt){A_TO_B, .df = true, .payload = 1400});
 	m = port_out("p0");
 	assert_non_null(m);
 	l3 = frame_l3(m, &size);
 	assert_int_equal(l3[20], 3);
 	assert_int_equal(l3[21], 4);
-	assert_int_equal(l3[26] << 8 | l3[27], 600);
+	assert_int_equal(l3[26] << 8 | l3[27], 1300);
 	rte_pktmbuf_free(m);
 
-	pkt_send(&(struct pkt){ A_TO_B, .payload = 1000 });
+	pkt_send(&(struct pkt){A_TO_B, .payload = 1400});
 	while ((m = port_out("p1")) != NULL) {
 		l3 = frame_l3(m, &size);
-		assert_true(size <= 600);
+		assert_true(size <= 1300);
 		assert_int_equal(rte_raw_cksum(l3, 20), 0xffff);
 		total += size - 20;
 		rte_pktmbuf_free(m);
 	}
-	assert_int_equal(total, 1008);
+	assert_int_equal(total, 1408);
 	whole_stop();
 }
 

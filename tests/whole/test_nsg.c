@@ -24,15 +24,17 @@ static const char lab[] =
 	"  - name: nic\n"
 	"    securityRules: [%s]\n"
 	"networkInterfaces:\n"
-	"  - {name: ha, macAddress: 02-00-00-00-0a-10, ipConfigurations: [{name: c, privateIPAddress: 10.0.1.10, subnet: v/a}]}\n"
+	"  - {name: ha, macAddress: 02-00-00-00-0a-10, ipConfigurations: [{name: c, privateIPAddress: 10.0.1.10, "
+	"subnet: v/a}]}\n"
 	"  - {name: hb, macAddress: 02-00-00-00-0b-10, networkSecurityGroup: {id: nic}, ipConfigurations: "
 	"[{name: c, privateIPAddress: 10.0.2.10, subnet: v/b}]}\n";
 
 #define DENY(name, port, priority)                                                                                     \
-	"{name: " name ", priority: " priority ", direction: Inbound, access: Deny, protocol: Tcp, sourceAddressPrefix: '*', "  \
+	"{name: " name ", priority: " priority                                                                         \
+	", direction: Inbound, access: Deny, protocol: Tcp, sourceAddressPrefix: '*', "                                \
 	"sourcePortRange: '*', destinationAddressPrefix: '*', destinationPortRange: '" port "'}"
 #define DENY_OUT(name)                                                                                                 \
-	"{name: " name ", priority: 200, direction: Outbound, access: Deny, protocol: '*', sourceAddressPrefix: '*', "    \
+	"{name: " name ", priority: 200, direction: Outbound, access: Deny, protocol: '*', sourceAddressPrefix: '*', " \
 	"sourcePortRange: '*', destinationAddressPrefix: '*', destinationPortRange: '*'}"
 
 static const char *
@@ -47,11 +49,17 @@ world(const char *subnet_rules, const char *nic_rules)
 }
 
 #define TCP_AB(s, d, f)                                                                                                \
-	(struct pkt){ .port = "pa", .src = "10.0.1.10", .dst = "10.0.2.10", .protocol = IPPROTO_TCP, .sport = s, .dport = d,    \
-		.tcp_flags = f }
+	(struct pkt)                                                                                                   \
+	{                                                                                                              \
+		.port = "pa", .src = "10.0.1.10", .dst = "10.0.2.10", .protocol = IPPROTO_TCP, .sport = s, .dport = d, \
+		.tcp_flags = f                                                                                         \
+	}
 #define TCP_BA(s, d, f)                                                                                                \
-	(struct pkt){ .port = "pb", .src = "10.0.2.10", .dst = "10.0.1.10", .protocol = IPPROTO_TCP, .sport = s, .dport = d,    \
-		.tcp_flags = f }
+	(struct pkt)                                                                                                   \
+	{                                                                                                              \
+		.port = "pb", .src = "10.0.2.10", .dst = "10.0.1.10", .protocol = IPPROTO_TCP, .sport = s, .dport = d, \
+		.tcp_flags = f                                                                                         \
+	}
 #define SYN RTE_TCP_SYN_FLAG
 #define ACK RTE_TCP_ACK_FLAG
 
@@ -105,7 +113,7 @@ drops_keep_their_names_over_a_reload(void **state)
 static void
 the_verdict_is_the_packets_fate(void **state)
 {
-	struct verdict_packet p = { .protocol = IPPROTO_TCP, .source_port = 5 };
+	struct verdict_packet p = {.protocol = IPPROTO_TCP, .source_port = 5};
 	struct acl_verdict v;
 
 	whole_start(world(DENY("no-ssh", "22", "100"), ""));
@@ -128,10 +136,23 @@ the_verdict_is_the_packets_fate(void **state)
 static void
 fragments_share_the_verdict(void **state)
 {
-	struct pkt first = { .port = "pa", .src = "10.0.1.10", .dst = "10.0.2.10", .protocol = IPPROTO_TCP, .sport = 1, .dport = 22,
-		.tcp_flags = SYN, .payload = 100, .more = true, .id = 7 };
-	struct pkt later = { .port = "pa", .src = "10.0.1.10", .dst = "10.0.2.10", .protocol = IPPROTO_TCP, .payload = 64,
-		.fragment_offset = 120, .id = 7 };
+	struct pkt first = {.port = "pa",
+		.src = "10.0.1.10",
+		.dst = "10.0.2.10",
+		.protocol = IPPROTO_TCP,
+		.sport = 1,
+		.dport = 22,
+		.tcp_flags = SYN,
+		.payload = 100,
+		.more = true,
+		.id = 7};
+	struct pkt later = {.port = "pa",
+		.src = "10.0.1.10",
+		.dst = "10.0.2.10",
+		.protocol = IPPROTO_TCP,
+		.payload = 64,
+		.fragment_offset = 120,
+		.id = 7};
 
 	whole_start(world(DENY("no-ssh", "22", "100"), ""));
 	expect_drop(&first, DROP_NSG_DENY, "web/securityRules/no-ssh");

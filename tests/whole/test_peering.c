@@ -5,41 +5,44 @@
 #include <string.h>
 
 /* Three VNets in a row, one host each; NVA n (10.1.0.9, forwarding) beside b's host. %s: peerings of a, b, c. */
-static const char row[] =
-	"appliance:\n"
-	"  name: row\n"
-	"  ports: [{name: pa, driver: ring}, {name: pb, driver: ring}, {name: pc, driver: ring}]\n"
-	"  attachments: [{subnet: a/s, port: pa}, {subnet: b/s, port: pb}, {subnet: c/s, port: pc}]\n"
-	"virtualNetworks:\n"
-	"  - name: a\n"
-	"    addressSpace: {addressPrefixes: [10.0.0.0/16]}\n"
-	"    subnets: [{name: s, addressPrefix: 10.0.0.0/24}]\n"
-	"    virtualNetworkPeerings: [%s]\n"
-	"  - name: b\n"
-	"    addressSpace: {addressPrefixes: [10.1.0.0/16]}\n"
-	"    subnets: [{name: s, addressPrefix: 10.1.0.0/24}]\n"
-	"    virtualNetworkPeerings: [%s]\n"
-	"  - name: c\n"
-	"    addressSpace: {addressPrefixes: [10.2.0.0/16]}\n"
-	"    subnets: [{name: s, addressPrefix: 10.2.0.0/24}]\n"
-	"    virtualNetworkPeerings: [%s]\n"
-	"networkInterfaces:\n"
-	"  - {name: ha, macAddress: 02-00-00-00-0a-10, ipConfigurations: [{name: c, privateIPAddress: 10.0.0.10, subnet: a/s}]}\n"
-	"  - {name: hb, macAddress: 02-00-00-00-0b-10, ipConfigurations: [{name: c, privateIPAddress: 10.1.0.10, subnet: b/s}]}\n"
-	"  - {name: hc, macAddress: 02-00-00-00-0c-10, ipConfigurations: [{name: c, privateIPAddress: 10.2.0.10, subnet: c/s}]}\n"
-	"  - {name: nva, macAddress: 02-00-00-00-0b-09, enableIPForwarding: true, "
-	"ipConfigurations: [{name: c, privateIPAddress: 10.1.0.9, subnet: b/s}]}\n";
+static const char row[] = "appliance:\n"
+			  "  name: row\n"
+			  "  ports: [{name: pa, driver: ring}, {name: pb, driver: ring}, {name: pc, driver: ring}]\n"
+			  "  attachments: [{subnet: a/s, port: pa}, {subnet: b/s, port: pb}, {subnet: c/s, port: pc}]\n"
+			  "virtualNetworks:\n"
+			  "  - name: a\n"
+			  "    addressSpace: {addressPrefixes: [10.0.0.0/16]}\n"
+			  "    subnets: [{name: s, addressPrefix: 10.0.0.0/24}]\n"
+			  "    virtualNetworkPeerings: [%s]\n"
+			  "  - name: b\n"
+			  "    addressSpace: {addressPrefixes: [10.1.0.0/16]}\n"
+			  "    subnets: [{name: s, addressPrefix: 10.1.0.0/24}]\n"
+			  "    virtualNetworkPeerings: [%s]\n"
+			  "  - name: c\n"
+			  "    addressSpace: {addressPrefixes: [10.2.0.0/16]}\n"
+			  "    subnets: [{name: s, addressPrefix: 10.2.0.0/24}]\n"
+			  "    virtualNetworkPeerings: [%s]\n"
+			  "networkInterfaces:\n"
+			  "  - {name: ha, macAddress: 02-00-00-00-0a-10, ipConfigurations: [{name: c, "
+			  "privateIPAddress: 10.0.0.10, subnet: a/s}]}\n"
+			  "  - {name: hb, macAddress: 02-00-00-00-0b-10, ipConfigurations: [{name: c, "
+			  "privateIPAddress: 10.1.0.10, subnet: b/s}]}\n"
+			  "  - {name: hc, macAddress: 02-00-00-00-0c-10, ipConfigurations: [{name: c, "
+			  "privateIPAddress: 10.2.0.10, subnet: c/s}]}\n"
+			  "  - {name: nva, macAddress: 02-00-00-00-0b-09, enableIPForwarding: true, "
+			  "ipConfigurations: [{name: c, privateIPAddress: 10.1.0.9, subnet: b/s}]}\n";
 
 #define TO(v) "{name: to-" v ", remoteVirtualNetwork: {id: " v "}}"
 #define TO_FORWARDED(v) "{name: to-" v ", remoteVirtualNetwork: {id: " v "}, allowForwardedTraffic: true}"
 #define TO_STRICT(v)                                                                                                   \
-	"{name: to-" v ", remoteVirtualNetwork: {id: " v "}, allowVirtualNetworkAccess: false, appliance: {strictAccess: true}}"
+	"{name: to-" v ", remoteVirtualNetwork: {id: " v                                                               \
+	"}, allowVirtualNetworkAccess: false, appliance: {strictAccess: true}}"
 
-static const struct pkt a_to_b = { .port = "pa", .src = "10.0.0.10", .dst = "10.1.0.10" };
-static const struct pkt a_to_c = { .port = "pa", .src = "10.0.0.10", .dst = "10.2.0.10" };
-static const struct pkt b_to_a = { .port = "pb", .src = "10.1.0.10", .dst = "10.0.0.10" };
+static const struct pkt a_to_b = {.port = "pa", .src = "10.0.0.10", .dst = "10.1.0.10"};
+static const struct pkt a_to_c = {.port = "pa", .src = "10.0.0.10", .dst = "10.2.0.10"};
+static const struct pkt b_to_a = {.port = "pb", .src = "10.1.0.10", .dst = "10.0.0.10"};
 /* the NVA in b passes on what a host of a sent to c */
-static const struct pkt forwarded = { .port = "pb", .smac = "02:00:00:00:0b:09", .src = "10.0.0.10", .dst = "10.2.0.10" };
+static const struct pkt forwarded = {.port = "pb", .smac = "02:00:00:00:0b:09", .src = "10.0.0.10", .dst = "10.2.0.10"};
 
 static const char *
 world(const char *a, const char *b, const char *c)
@@ -91,7 +94,7 @@ forwarded_traffic_needs_the_receiving_sides_flag(void **state)
 	whole_apply(world(TO("b"), TO("a") ", " TO("c"), TO_FORWARDED("b")));
 	expect_forwarded(&forwarded, "pc");
 	/* and only the NVA's frames may carry foreign sources at all */
-	expect_drop(&(struct pkt){ .port = "pb", .smac = "02:00:00:00:0b:10", .src = "10.0.0.10", .dst = "10.2.0.10" },
+	expect_drop(&(struct pkt){.port = "pb", .smac = "02:00:00:00:0b:10", .src = "10.0.0.10", .dst = "10.2.0.10"},
 		DROP_SOURCE_CHECK, "b/s");
 	whole_stop();
 }

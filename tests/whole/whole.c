@@ -36,11 +36,11 @@ int
 whole_begin(const char *name, bool huge)
 {
 	char prefix[64];
-	const char *const small[] = { "whole", "--no-huge", "-m", "512", "--no-pci", "--no-shconf", "--no-telemetry",
-		"--log-level=error", "-l", "0", prefix };
-	const char *const large[] = { "whole", "--in-memory", "-m", "1024", "--no-pci", "--no-shconf", "--no-telemetry",
-		"--log-level=error", "-l", "0", prefix };
-	char *argv[RTE_DIM(small) + 1] = { NULL };
+	const char *const small[] = {"whole", "--no-huge", "-m", "512", "--no-pci", "--no-shconf", "--no-telemetry",
+		"--log-level=error", "-l", "0", prefix};
+	const char *const large[] = {"whole", "--in-memory", "-m", "1024", "--no-pci", "--no-shconf", "--no-telemetry",
+		"--log-level=error", "-l", "0", prefix};
+	char *argv[RTE_DIM(small) + 1] = {NULL};
 
 	snprintf(prefix, sizeof(prefix), "--file-prefix=whole-%s-%d", name, (int)getpid());
 	for (size_t i = 0; i < RTE_DIM(small); i++)
@@ -117,7 +117,8 @@ whole_start(const char *yaml)
 	ids = iface_ids_create();
 	run.world = build_world(yaml);
 	fill_sas(run.world);
-	if (ports_open(&run.world->config->appliance, pool, error, sizeof(error)) != 0 || ports_start(error, sizeof(error)) != 0)
+	if (ports_open(&run.world->config->appliance, pool, error, sizeof(error)) != 0 ||
+		ports_start(error, sizeof(error)) != 0)
 		fail_msg("ports: %s", error);
 	v = view_build(&run.world->spec, NULL, error, sizeof(error));
 	if (v == NULL)
@@ -292,14 +293,17 @@ l4_build(const struct pkt *p, uint8_t *l4)
 static void
 l4_checksum(const struct pkt *p, uint8_t *l3, uint8_t *l4, bool v6)
 {
-	uint16_t *sum = (uint16_t *)(p->protocol == IPPROTO_TCP ? l4 + 16 : p->protocol == IPPROTO_UDP ? l4 + 6 : l4 + 2);
+	uint16_t *sum = (uint16_t *)(p->protocol == IPPROTO_TCP   ? l4 + 16
+				     : p->protocol == IPPROTO_UDP ? l4 + 6
+								  : l4 + 2);
 
 	if (p->more || p->fragment_offset)
 		return;
 	if (p->protocol == IPPROTO_ICMP)
 		*sum = (uint16_t)~rte_raw_cksum(l4, 8u + p->payload);
 	else if (p->protocol == IPPROTO_TCP || p->protocol == IPPROTO_UDP || p->protocol == IPPROTO_ICMPV6)
-		*sum = v6 ? rte_ipv6_udptcp_cksum((struct rte_ipv6_hdr *)l3, l4) : rte_ipv4_udptcp_cksum((struct rte_ipv4_hdr *)l3, l4);
+		*sum = v6 ? rte_ipv6_udptcp_cksum((struct rte_ipv6_hdr *)l3, l4)
+			  : rte_ipv4_udptcp_cksum((struct rte_ipv4_hdr *)l3, l4);
 }
 
 static void
@@ -311,8 +315,8 @@ v4_build(const struct pkt *p, uint8_t *l3, const struct ip_addr *src, const stru
 	ip->type_of_service = p->tos;
 	ip->total_length = rte_cpu_to_be_16(20 + payload);
 	ip->packet_id = rte_cpu_to_be_16(p->id);
-	ip->fragment_offset =
-		rte_cpu_to_be_16((p->df ? RTE_IPV4_HDR_DF_FLAG : 0) | (p->more ? RTE_IPV4_HDR_MF_FLAG : 0) | p->fragment_offset / 8);
+	ip->fragment_offset = rte_cpu_to_be_16(
+		(p->df ? RTE_IPV4_HDR_DF_FLAG : 0) | (p->more ? RTE_IPV4_HDR_MF_FLAG : 0) | p->fragment_offset / 8);
 	ip->time_to_live = p->ttl ? p->ttl : 64;
 	ip->next_proto_id = p->protocol;
 	memcpy(&ip->src_addr, src->b, 4);
@@ -338,7 +342,7 @@ v6_build(const struct pkt *p, uint8_t *l3, const struct ip_addr *src, const stru
 struct rte_mbuf *
 pkt_build(const struct pkt *given)
 {
-	static const struct mac_addr stranger = { { 2, 0, 0, 0, 0, 99 } };
+	static const struct mac_addr stranger = {{2, 0, 0, 0, 0, 99}};
 	struct pkt p = *given;
 	struct ip_addr src, dst;
 	uint16_t l2 = p.vlan ? 18 : 14, l4_len, l3_len;
@@ -418,6 +422,66 @@ frame_l3(struct rte_mbuf *m, uint16_t *size)
 
 	*size = m->data_len - l2;
 	return frame + l2;
+}
+
+/* Turn an ARP request into its answer, from the router's one MAC. */
+static void
+arp_answer(uint8_t *frame)
+{
+	static const uint8_t router[6] = {2, 0, 0, 0, 0, 254};
+	uint8_t asked[4];
+
+	memcpy(frame, frame + 6, 6);
+	memcpy(frame + 6, router, 6);
+	frame[21] = 2;
+	memcpy(asked, frame + 38, 4);
+	memcpy(frame + 32, frame + 22, 10);
+	memcpy(frame + 22, router, 6);
+	memcpy(frame + 28, asked, 4);
+}
+
+struct rte_mbuf *
+whole_route(struct rte_mbuf *m, const char *from, const char *other, const char **to)
+{
+	uint8_t *frame = rte_pktmbuf_mtod(m, uint8_t *);
+
+	if (frame[12] == 0x08 && frame[13] == 0x06) {
+		arp_answer(frame);
+		*to = from;
+	} else {
+		memcpy(frame, port_caps(port_id(other))->mac.b, 6);
+		*to = other;
+	}
+	return m;
+}
+
+uint32_t
+whole_wire(const char *one, const char *other, void (*look)(struct rte_mbuf *))
+{
+	const char *const end[2] = {one, other};
+	uint32_t passed = 0;
+	bool moved = true;
+
+	while (moved) {
+		moved = false;
+		for (int side = 0; side < 2; side++) {
+			struct rte_mbuf *m = port_out(end[side]);
+			const char *to;
+
+			if (m == NULL)
+				continue;
+			m = whole_route(m, end[side], end[!side], &to);
+			if (to != end[side]) {
+				passed++;
+				if (look)
+					look(m);
+			}
+			pkt_inject(to, m);
+			whole_settle();
+			moved = true;
+		}
+	}
+	return passed;
 }
 
 static void

@@ -54,12 +54,12 @@ struct pkt {
 	uint8_t protocol;        /* 17 by default */
 	uint16_t sport, dport;
 	uint8_t tcp_flags, ttl, tos;
-	uint16_t payload;        /* bytes after the transport header */
+	uint16_t payload; /* bytes after the transport header */
 	bool df, more;
 	uint16_t fragment_offset; /* bytes */
 	uint16_t id;
 	uint8_t icmp_type, icmp_code;
-	uint16_t mss;            /* TCP SYN option */
+	uint16_t mss; /* TCP SYN option */
 	bool bad_checksum;
 };
 
@@ -70,6 +70,12 @@ void pkt_send(const struct pkt *p); /* build, inject, settle */
 /* The next frame that came out of the port, NULL if none; the caller frees it. */
 struct rte_mbuf *port_out(const char *port);
 uint8_t *frame_l3(struct rte_mbuf *m, uint16_t *size);
+
+/* A router between two uplink ports: answers ARP for everything and passes frames on, until both are silent.
+ * look() sees every IP frame on the wire first (NULL: nobody). Returns how many passed. */
+uint32_t whole_wire(const char *one, const char *other, void (*look)(struct rte_mbuf *));
+/* What the router does to one frame that came out of port `from`: the frame to inject into *to. */
+struct rte_mbuf *whole_route(struct rte_mbuf *m, const char *from, const char *other, const char **to);
 
 /* ---- expectations ------------------------------------------------------------------------ */
 
