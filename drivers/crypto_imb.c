@@ -575,6 +575,41 @@ crypto_open(struct crypto_worker *w, struct crypto_op *op, uint16_t n)
 		chain_open(w, chained);
 }
 
+/* ---- the floor ---------------------------------------------------------------------- */
+
+void
+crypto_raw(struct crypto_worker *w, const struct crypto_key *k, uint8_t *const *text, uint16_t length, uint16_t n)
+{
+	static const uint8_t nonce[GCM_SALT + GCM_IV];
+	uint8_t tag[CRYPTO_ICV_MAX];
+
+	if (k->kind != KIND_CHAIN) {
+		for (uint16_t i = 0; i < n; i++)
+			k->gcm(&k->gcm_key, &w->gcm, text[i], text[i], length, nonce, text[i], ESP_HEADER, tag,
+				GCM_ICV);
+		return;
+	}
+	for (uint16_t i = 0; i < n; i++) {
+		w->job[i].src = w->job[i].dst = text[i];
+		w->job[i].iv = zero_iv;
+		w->job[i].iv_len_in_bytes = CBC_BLOCK;
+		w->job[i].cipher_start_src_offset_in_bytes = w->job[i].hash_start_src_offset_in_bytes = 0;
+		w->job[i].msg_len_to_cipher_in_bytes = length;
+		w->job[i].enc_keys = k->chain.enc;
+		w->job[i].dec_keys = k->chain.dec;
+	}
+	w->manager->submit_cipher_burst_nocheck(w->manager, w->job, n, IMB_CIPHER_CBC, IMB_DIR_ENCRYPT,
+		k->cipher == CIPHER_CBC_128 ? IMB_KEY_128_BYTES : IMB_KEY_256_BYTES);
+	for (uint16_t i = 0; i < n; i++) {
+		w->job[i].msg_len_to_hash_in_bytes = length + ESP_HEADER + CBC_BLOCK;
+		w->job[i].auth_tag_output = w->icv[i];
+		w->job[i].auth_tag_output_len_in_bytes = hashes[k->hash].icv;
+		w->job[i].u.HMAC._hashed_auth_key_xor_ipad = k->chain.inner;
+		w->job[i].u.HMAC._hashed_auth_key_xor_opad = k->chain.outer;
+	}
+	w->by_hash[k->hash]->submit_hash_burst_nocheck(w->by_hash[k->hash], w->job, n, hashes[k->hash].algorithm);
+}
+
 /* ---- small things ------------------------------------------------------------------- */
 
 void
