@@ -3,6 +3,7 @@
  */
 #include "control/api.h"
 #include "drivers/clock.h"
+#include "drivers/log.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -469,5 +470,6 @@ main(void)
 		STORY(takes_only_what_is_free),
 	};
 
+	log_open(LOG_LEVEL_WARNING);
 	return cmocka_run_group_tests_name("api", tests, NULL, NULL);
 }
