@@ -5,7 +5,6 @@
 
 #define VDEV_ARGUMENTS_MAX 512
 
-/* Returns 0, or -EINVAL with the reason: a path that is missing, too long, or holds a comma. */
+/* Returns 0, or -EINVAL with the reason. */
 int vdev_arguments(const struct port *p, const struct cfg_port *c, char name[PORT_NAME_MAX],
 	char arguments[VDEV_ARGUMENTS_MAX], char *error, size_t n);
-uint16_t vdev_queues(const struct port *p, const struct cfg_port *c);

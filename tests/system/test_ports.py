@@ -242,7 +242,7 @@ def pair(server, client, restart):
 
 @case
 def memif_pair():
-    pair("memif:path={path},server=1", "memif:path={path}", restart=False)
+    pair("memif:path={path},server=1", "memif:path={path}", restart=True)
 
 
 @case

@@ -244,8 +244,6 @@ memif_links_two_roles(void **state)
 		usleep(10000);
 	assert_true(port_link_up(0) && port_link_up(1));
 
-	/* The server sends into buffers that the client's first receiving hands over. */
-	assert_int_equal(port_rx(1, 0, got, 1), 0);
 	p[0] = packet(60, 1);
 	assert_int_equal(port_tx(0, 0, p, 1), 1);
 	assert_int_equal(receive_all(1, got, 1), 1);
@@ -309,18 +307,9 @@ static void
 arguments_per_kind(void **state)
 {
 	char name[PORT_NAME_MAX], arguments[VDEV_ARGUMENTS_MAX];
-	struct cfg_port memif = {.driver = DRIVER_MEMIF, .path = "/run/m", .server = true};
 	struct cfg_port vhost = {.driver = DRIVER_VHOST_USER, .path = "/run/v", .server = true};
 	struct cfg_port virtio = {.driver = DRIVER_VIRTIO_USER, .path = "/run/v", .queues = 2};
 	struct cfg_port pcap = {.driver = DRIVER_PCAP, .rx_path = "/a", .tx_path = "/b"};
-
-	assert_int_equal(arguments_of(&memif, name, arguments), 0);
-	assert_string_equal(name, "net_memif5");
-	assert_string_equal(arguments, "role=server,id=0,socket-abstract=no,socket=/run/m,rsize=9,bsize=2048,"
-				       "mac=02:00:00:00:00:2a");
-	memif.server = false;
-	assert_int_equal(arguments_of(&memif, name, arguments), 0);
-	assert_non_null(strstr(arguments, "role=client,"));
 
 	assert_int_equal(arguments_of(&vhost, name, arguments), 0);
 	assert_string_equal(name, "net_vhost5");
@@ -340,19 +329,19 @@ arguments_per_kind(void **state)
 static void
 arguments_that_cannot_be_are_refused(void **state)
 {
-	char name[PORT_NAME_MAX], arguments[VDEV_ARGUMENTS_MAX], longest[200];
-	struct cfg_port c = {.driver = DRIVER_MEMIF};
+	char name[PORT_NAME_MAX], arguments[VDEV_ARGUMENTS_MAX], longest[300];
+	struct cfg_port c = {.driver = DRIVER_VHOST_USER};
 
 	assert_int_not_equal(arguments_of(&c, name, arguments), 0);
-	assert_non_null(strstr(error, "missing"));
+	assert_non_null(strstr(error, "path ''"));
 	c.path = "/run/a,role=server";
 	assert_int_not_equal(arguments_of(&c, name, arguments), 0);
-	assert_non_null(strstr(error, "cannot take a path"));
+	assert_non_null(strstr(error, "cannot take one"));
 	memset(longest, 'a', sizeof longest - 1);
 	longest[sizeof longest - 1] = '\0';
 	c.path = longest;
 	assert_int_not_equal(arguments_of(&c, name, arguments), 0);
-	assert_non_null(strstr(error, "longer than 107"));
+	assert_non_null(strstr(error, "1 to 200 bytes"));
 	c = (struct cfg_port){.driver = DRIVER_PCAP};
 	assert_int_not_equal(arguments_of(&c, name, arguments), 0);
 	c = (struct cfg_port){.driver = DRIVER_TAP};
