@@ -89,8 +89,8 @@ unknown_key(struct binder *b, const struct schema *s, const struct node *key)
 		suggestion_offer(&near, f->key);
 	for (const char *const *k = common_keys; s->resource && *k != NULL; k++)
 		suggestion_offer(&near, *k);
-	config_error(b->errors, key->mark, "UnknownKey", "a %s has no key '%s'%s", s->noun, bind_quote(b, key),
-		suggestion_text(&near, text, sizeof(text)));
+	config_error(b->errors, key->mark, "UnknownKey", "a %s has no key '%s'%s", s->noun,
+		text_may_be_key(key->text) ? "<hidden>" : key->text, suggestion_text(&near, text, sizeof(text)));
 }
 
 static bool
@@ -117,6 +117,41 @@ bind_refused(struct binder *b, const struct field *f, const struct node *n)
 	else
 		config_error(b->errors, n->mark, "NotSupported",
 			"'%s' is not supported by this version but for the value '%s'", f->key, f->words[0]);
+}
+
+/* Remember the innermost object that the new errors stand in. */
+static int
+note_broken(struct binder *b, const struct node *n, uint32_t total_before, uint32_t explained_before)
+{
+	uint32_t own = (b->errors->total - total_before) - (b->explained - explained_before);
+
+	if (own == 0 || config_errors_full(b->errors))
+		return 0;
+	b->explained += own;
+	if (b->n_broken == b->broken_size) {
+		size_t size = b->broken_size ? 2 * b->broken_size : 16;
+		struct extent *grown = reallocarray(b->broken, size, sizeof(*grown));
+
+		if (grown == NULL)
+			return -ENOMEM;
+		b->broken = grown;
+		b->broken_size = size;
+	}
+	b->broken[b->n_broken++] = (struct extent){.start = n->mark, .end = n->end};
+	return 0;
+}
+
+static int
+bind_item(struct binder *b, const struct schema *s, const struct node *n, void *item)
+{
+	uint32_t total = b->errors->total, explained = b->explained;
+	int rc;
+
+	*(struct cfg_mark *)item = n->mark;
+	if (s->init != NULL)
+		s->init(item);
+	rc = bind_object(b, s, n, item);
+	return rc < 0 ? rc : note_broken(b, n, total, explained);
 }
 
 static int
@@ -148,10 +183,7 @@ bind_list(struct binder *b, const struct field *f, const struct node *n, void *o
 				f->schema->noun, node_kind_text(n->items[i]));
 			continue;
 		}
-		*(struct cfg_mark *)item = n->items[i]->mark;
-		if (f->schema->init != NULL)
-			f->schema->init(item);
-		rc = bind_object(b, f->schema, n->items[i], item);
+		rc = bind_item(b, f->schema, n->items[i], item);
 		if (rc < 0)
 			return rc;
 		count++;

@@ -144,6 +144,10 @@ struct value_mark {
 	struct cfg_mark mark;
 };
 
+struct extent {
+	struct cfg_mark start, end;
+};
+
 struct binder {
 	struct arena *arena; /* of the configuration */
 	struct config_errors *errors;
@@ -151,6 +155,11 @@ struct binder {
 	struct value_mark *marks;
 	size_t n_marks, marks_size;
 	unsigned int hide; /* >0: inside an object with keys */
+	/* Objects of lists in which something could not be bound: what the checks then find in them
+	 * follows from that, mostly, and is left for the next run. */
+	struct extent *broken;
+	size_t n_broken, broken_size;
+	uint32_t explained; /* errors that belong to broken objects found so far */
 };
 
 /* Bind an object and, through its fields, all below it. Errors are collected; -ENOMEM stops. */

@@ -11,19 +11,12 @@
 
 #define QUOTE_MAX 60 /* as in "%.60s" below */
 
-/* A key pasted where a name belongs must not end in a log. */
-static bool
-looks_like_key(const char *text)
-{
-	return strspn(text, "0123456789abcdefABCDEF") >= 16;
-}
-
 const char *
 bind_quote(const struct binder *b, const struct node *n)
 {
 	if (n->kind != NODE_SCALAR)
 		return node_kind_text(n);
-	if (b->hide > 0 && (looks_like_key(n->text) || strlen(n->text) > QUOTE_MAX))
+	if (b->hide > 0 && (text_may_be_key(n->text) || strlen(n->text) > QUOTE_MAX))
 		return "<hidden>";
 	return n->text;
 }

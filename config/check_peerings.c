@@ -250,7 +250,7 @@ report_pairs(struct check *k, const struct cfg_vnet *v, struct pairs *pairs)
 			config_error(k->b->errors, b->mark, "VnetAddressSpacesOverlap",
 				"'%.40s' and '%.40s' cannot be peered. Overlapping address prefixes: %s", v->name,
 				remote_name(k, b), list);
-		else
+		else if (!same_remote(&v->peerings[first->a - 1], b)) /* told already */
 			config_error(k->b->errors, b->mark, "VnetAddressSpaceOverlapsWithAlreadyPeeredVnet",
 				"'%.40s' overlaps '%.40s', which is peered with '%.40s' already. Overlapping address "
 				"prefixes: %s",

@@ -96,7 +96,7 @@ check_both_ways(struct check *k, const struct cfg_connection *c)
 	for (uint32_t i = 0; i < c->n_sas; i++)
 		out += c->sas[i].outbound;
 	if (c->n_sas > 0 && (out == 0 || out == c->n_sas))
-		config_error(k->b->errors, MARK(k, &c->sas, c), "SecurityAssociationMissing",
+		config_error(k->b->errors, c->sas[0].mark, "SecurityAssociationMissing",
 			"connection '%.80s' has no security association '%s': it needs both ways", c->name,
 			out == 0 ? "out" : "in");
 }

@@ -18,6 +18,30 @@ config_errors_full(const struct config_errors *e)
 	return e->n == CONFIG_ERRORS_MAX;
 }
 
+bool
+text_may_be_key(const char *text)
+{
+	return strspn(text, "0123456789abcdefABCDEF") >= 16;
+}
+
+static bool
+mark_before(struct cfg_mark a, struct cfg_mark b)
+{
+	return a.line < b.line || (a.line == b.line && a.column < b.column);
+}
+
+void
+config_errors_forget(struct config_errors *e, uint32_t from, struct cfg_mark start, struct cfg_mark end)
+{
+	uint32_t kept = from;
+
+	for (uint32_t i = from; i < e->n; i++)
+		if (mark_before(e->e[i].mark, start) || !mark_before(e->e[i].mark, end))
+			e->e[kept++] = e->e[i];
+	e->total -= e->n - kept;
+	e->n = kept;
+}
+
 static void
 make_printable(char *text)
 {

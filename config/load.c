@@ -76,18 +76,23 @@ folder_of(struct arena *a, const char *path)
 }
 
 /* Tree to structs to a checked whole. Checks run on what could be bound, so that one run tells
- * as much as possible; but a reference to what failed to load is not worth a second error. */
+ * as much as possible, but not on what only follows from an error told already. */
 static int
 tree_bind(struct config_box *box, const struct node *root, struct config_errors *errors)
 {
 	struct binder b = {.arena = &box->arena, .errors = errors};
+	uint32_t loaded = 0;
 	int rc = -ENOMEM;
 
 	b.folder = folder_of(&box->arena, box->config.path);
 	if (b.folder != NULL)
 		rc = bind_object(&b, &config_schema, root, &box->config);
+	loaded = errors->n;
 	if (rc == 0)
 		rc = config_check(&box->config, &b);
+	for (size_t i = 0; i < b.n_broken; i++)
+		config_errors_forget(errors, loaded, b.broken[i].start, b.broken[i].end);
+	free(b.broken);
 	free(b.marks);
 	if (rc == 0 && errors->total > 0)
 		rc = -EINVAL;

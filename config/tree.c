@@ -128,6 +128,7 @@ list_parse(struct tree_parser *p, struct node *n, unsigned int depth)
 		if (rc < 0)
 			return rc;
 		end = e.type == YAML_SEQUENCE_END_EVENT;
+		n->end = mark_from(&e.end_mark);
 		if (!end) {
 			rc = array_grow(p->arena, &n->items, n->n, sizeof(*n->items));
 			if (rc == 0)
@@ -156,7 +157,7 @@ key_check(struct tree_parser *p, const struct node *map, const struct node *key)
 		if (strcmp(map->pairs[i].key->text, key->text) != 0)
 			continue;
 		config_error(p->errors, key->mark, "DuplicateKey", "key '%.60s' stands twice, first in line %u",
-			key->text, map->pairs[i].key->mark.line);
+			text_may_be_key(key->text) ? "<hidden>" : key->text, map->pairs[i].key->mark.line);
 		return -EINVAL;
 	}
 	return 0;
@@ -196,6 +197,7 @@ map_parse(struct tree_parser *p, struct node *n, unsigned int depth)
 		if (rc < 0)
 			return rc;
 		end = e.type == YAML_MAPPING_END_EVENT;
+		n->end = mark_from(&e.end_mark);
 		if (!end)
 			rc = pair_parse(p, &e, n, depth);
 		event_done(&e);

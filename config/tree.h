@@ -9,7 +9,7 @@ enum node_kind { NODE_SCALAR, NODE_LIST, NODE_MAP };
 struct node_pair;
 
 struct node {
-	struct cfg_mark mark;
+	struct cfg_mark mark, end; /* from here to before there; a scalar has no end */
 	enum node_kind kind;
 	bool plain; /* a scalar without quotes: null and ~ mean absent */
 	uint32_t n; /* items or pairs */
