@@ -9,7 +9,7 @@ LAYERS = ["control", "dataplane", "drivers", "config"]
 
 # Where a system header may be included, by pattern of the header.
 ONLY_IN = [
-    (r"(intel-ipsec-mb|ipsec-mb)\.h$", r"^drivers/crypto_imb\.c$", "only drivers/crypto_imb.c sees IPsec-MB"),
+    (r"(intel-ipsec-mb|ipsec-mb)\.h$", r"^drivers/crypto_imb\.h$", "only drivers/crypto_imb.h sees IPsec-MB"),
     (r"^rte_(ethdev|eth_|ethctrl|flow|bus_)", r"^drivers/", "ethdev stays in drivers/"),
     (r"^(bpf|xdp)/|^linux/(bpf|if_xdp)\.h$", r"^drivers/", "BPF and XDP stay in drivers/"),
     (r"^rte_", r"^(drivers|dataplane|control)/", "config is pure C, without DPDK"),

@@ -29,7 +29,7 @@ PLANTS = {
         ("control/a.c", "#include <rte_flow.h>\n", True),
         ("config/a.c", "#include <rte_common.h>\n", True),
         ("control/a.c", "#include <yaml.h>\n", True),
-        ("drivers/crypto_imb.c", "#include <intel-ipsec-mb.h>\n#include <rte_mbuf.h>\n", False),
+        ("drivers/crypto_imb.h", "#include <intel-ipsec-mb.h>\n#include <rte_mbuf.h>\n", False),
         ("dataplane/a.c", "/* rte_eth_tx_burst() is in drivers/ */\n#include <rte_mbuf.h>\n", False),
     ],
     "header guards": [("drivers/a.h", "int f(void);\n", True), ("drivers/a.h", "#pragma once\n", False)],
