@@ -1,86 +1,27 @@
-/* The flow table: buckets of sixteen places, found by sixteen tags in half a cache line.
+/* The flow table: lookup, insertion, listing. Its entries and their rules of access: flow_entry.h.
  *
- * A flow has two buckets it may live in; the second is used when the first is full. A lookup reads the
+ * A flow has two buckets it may live in; the second is used when the first is crowded. A lookup reads the
  * bucket's tags, then the one entry whose tag is right. IPv4 entries are 32 bytes, IPv6 ones 64, in tables of
  * their own.
- *
- * Who writes: any worker. An entry's version is odd while a worker owns it, and grows by two each time it
- * is written; whoever wants to write takes it from even to odd by compare-and-swap. Readers read the version,
- * the entry, the version again, and take anything strange for a miss; nobody ever waits. Time and TCP state of a
- * live flow are atomics of their own, written without owning the entry: a serial number beside the state keeps a
- * late worker from changing the state of the flow that took the place over.
- *
- * Tricky: fields are read with acquire and written with release order. That is what makes the second look at the
- * version meaningful without fences (which thread checkers do not understand), and costs nothing on x86.
- *
- * Two workers may insert one flow at the same time in two places. Each looks around after its own entry is
- * visible to all, so at least one sees the other, and the one in the later place goes.
- *
- * Nothing ages in the background: idle flows are swept out of a bucket when it is full.
  */
 #include "dataplane/flow.h"
 
-#include "dataplane/flow_key.h"
-#include "dataplane/flow_tcp.h"
+#include "dataplane/flow_entry.h"
 
 #include <rte_malloc.h>
 #include <rte_prefetch.h>
 
 #include <netinet/in.h>
-#include <stdatomic.h>
 #include <sys/random.h>
 
-#define WAYS 16
-#define TAG_WORDS (WAYS * sizeof(uint16_t) / sizeof(uint64_t))
-#define INSERT_TRIES 4
 #define READ_TRIES 4
-
-struct bucket_tags {
-	union {
-		_Atomic uint16_t way[WAYS]; /* 0: free */
-		_Atomic uint64_t word[TAG_WORDS];
-	};
-};
-
-struct entry {
-	_Atomic uint32_t version; /* odd: a worker owns it */
-	_Atomic uint32_t seen;    /* seconds, of the last packet */
-	_Atomic uint32_t meta;    /* timeout, serial number, state */
-	_Atomic uint32_t rule_name;
-	_Atomic uint64_t key[];
-};
-
-#define ENTRY4_SIZE 32
-#define ENTRY6_SIZE 64
-
-_Static_assert(sizeof(struct bucket_tags) == 32, "two buckets' tags in a cache line");
-_Static_assert(sizeof(struct entry) + FLOW_WORDS_4 * 8 == ENTRY4_SIZE, "two entries in a cache line");
-_Static_assert(sizeof(struct entry) + FLOW_WORDS_6 * 8 <= ENTRY6_SIZE, "one cache line");
-
-/* One family's flows. */
-struct flow_half {
-	struct bucket_tags *tags;
-	uint8_t *entries;
-	uint32_t entry_size, words, n_buckets;
-};
 
 struct flow_table {
 	struct flow_half v4, v6;
 	uint64_t secret[FLOW_WORDS_MAX + 1]; /* nobody outside can aim flows at one bucket */
 };
 
-/* Where a key may live. */
-struct place {
-	uint32_t bucket[2];
-	uint16_t tag;
-};
-
-/* An entry as it was at one moment. */
-struct snapshot {
-	uint32_t version, seen, meta;
-};
-
-/* ---- making and freeing ----------------------------------------------------------------- */
+/* ---- making and freeing ---- */
 
 static bool
 half_create(struct flow_half *h, uint32_t capacity, uint32_t entry_size, uint32_t words)
@@ -125,7 +66,7 @@ flow_table_free(struct flow_table *t)
 	rte_free(t);
 }
 
-/* ---- places ------------------------------------------------------------------------------ */
+/* ---- places ---- */
 
 static inline uint64_t
 fold(uint64_t a, uint64_t b)
@@ -160,94 +101,12 @@ place_of(const struct flow_half *h, uint64_t hash)
 	struct place p = {.tag = (uint16_t)hash | 1};
 
 	p.bucket[0] = (uint32_t)((hash >> 32) * h->n_buckets >> 32);
-	p.bucket[1] = (uint32_t)((uint64_t)(uint32_t)(hash * 0xd6e8feb86659fd93 >> 32) * h->n_buckets >> 32);
+	p.bucket[1] = (uint32_t)((uint64_t)(uint32_t)(hash * 0xd6e8feb86659fd93 >> 32) * (h->n_buckets - 1) >> 32);
+	p.bucket[1] += p.bucket[1] >= p.bucket[0];
 	return p;
 }
 
-static inline struct entry *
-entry_at(const struct flow_half *h, uint32_t bucket, uint32_t way)
-{
-	return (struct entry *)(h->entries + ((size_t)bucket * WAYS + way) * h->entry_size);
-}
-
-/* Bit 16 i + 15 of word j set: way 4 j + i may have the tag (seldom it has not: the key decides). */
-static inline uint64_t
-tag_matches(const struct bucket_tags *b, uint32_t word, uint16_t tag)
-{
-	const uint64_t ones = 0x0001000100010001;
-	uint64_t x = atomic_load_explicit(&b->word[word], memory_order_relaxed) ^ ones * tag;
-
-	return (x - ones) & ~x & ones << 15;
-}
-
-/* All ways at once, a bit for each. */
-static inline uint32_t
-tag_ways(const struct bucket_tags *b, uint16_t tag)
-{
-	uint32_t ways = 0;
-
-	for (uint32_t j = 0; j < TAG_WORDS; j++) {
-		/* gather bits 15, 31, 47, 63 into the low four */
-		uint64_t m = tag_matches(b, j, tag) >> 15;
-
-		ways |= (uint32_t)((m * 0x0001000200040008) >> 48 & 0xf) << 4 * j;
-	}
-	return ways;
-}
-
-/* ---- reading an entry ----------------------------------------------------------------------- */
-
-static inline bool
-key_equal(const struct entry *e, const uint64_t *word, uint32_t words)
-{
-	uint64_t differs = 0;
-
-	for (uint32_t i = 0; i < words; i++)
-		differs |= atomic_load_explicit(&e->key[i], memory_order_acquire) ^ word[i];
-	return differs == 0;
-}
-
-/* True: at one moment the entry held this key, and s is what else it held then. */
-static inline bool
-entry_read(const struct entry *e, const uint64_t *word, uint32_t words, struct snapshot *s)
-{
-	s->version = atomic_load_explicit(&e->version, memory_order_acquire);
-	if (unlikely(s->version & 1) || !key_equal(e, word, words))
-		return false;
-	s->meta = atomic_load_explicit(&e->meta, memory_order_acquire);
-	s->seen = atomic_load_explicit(&e->seen, memory_order_acquire);
-	return atomic_load_explicit(&e->version, memory_order_relaxed) == s->version;
-}
-
-/* meta: the timeout above, then a serial number that changes with each owner, then the state. */
-static inline uint32_t
-meta_make(uint16_t timeout_s, uint32_t version, uint8_t state)
-{
-	return (uint32_t)timeout_s << 16 | (version >> 1 & 0xff) << 8 | state;
-}
-
-static inline uint8_t
-meta_state(uint32_t meta)
-{
-	return (uint8_t)meta;
-}
-
-/* Workers' clocks may differ by a second: a flow seen in the future is fresh. */
-static inline uint32_t
-idle_s(uint32_t now_s, uint32_t seen)
-{
-	int32_t idle = (int32_t)(now_s - seen);
-
-	return idle > 0 ? (uint32_t)idle : 0;
-}
-
-static inline bool
-expired(const struct snapshot *s, uint32_t now_s)
-{
-	return idle_s(now_s, s->seen) > flow_timeout(meta_state(s->meta), (uint16_t)(s->meta >> 16));
-}
-
-/* ---- lookup ---------------------------------------------------------------------------------- */
+/* ---- lookup ---- */
 
 struct probe {
 	struct flow_key key;
@@ -358,186 +217,7 @@ flow_lookup(
 		result[i] = probe_result(&probe[i], pkt[i], w->now_s);
 }
 
-/* ---- owning an entry ---------------------------------------------------------------------------- */
-
-/* Succeeds only when nobody wrote the entry since `version` was read. */
-static bool
-own(struct entry *e, uint32_t version)
-{
-	return !(version & 1) && atomic_compare_exchange_strong_explicit(&e->version, &version, version + 1,
-					 memory_order_acq_rel, memory_order_relaxed);
-}
-
-static void
-disown(struct entry *e, uint32_t version)
-{
-	atomic_store_explicit(&e->version, version + 2, memory_order_seq_cst);
-}
-
-/* Read all but the key. False: somebody is writing. */
-static bool
-entry_glance(const struct entry *e, struct snapshot *s)
-{
-	s->version = atomic_load_explicit(&e->version, memory_order_acquire);
-	s->meta = atomic_load_explicit(&e->meta, memory_order_acquire);
-	s->seen = atomic_load_explicit(&e->seen, memory_order_acquire);
-	return !(s->version & 1) && atomic_load_explicit(&e->version, memory_order_relaxed) == s->version;
-}
-
-/* Make the place free, if it is still what it was. The state may have changed without a new version:
- * the flow that was idle may just have been used, so it is looked at again once owned. */
-static bool
-vacate(const struct flow_half *h, uint32_t bucket, uint32_t way, const struct snapshot *s)
-{
-	struct entry *e = entry_at(h, bucket, way);
-	bool unchanged;
-
-	if (!own(e, s->version))
-		return false;
-	unchanged = atomic_load_explicit(&e->meta, memory_order_acquire) == s->meta &&
-		    atomic_load_explicit(&e->seen, memory_order_acquire) == s->seen;
-	if (unchanged)
-		atomic_store_explicit(&h->tags[bucket].way[way], 0, memory_order_release);
-	disown(e, s->version);
-	return unchanged;
-}
-
-static void
-entry_write(struct entry *e, uint32_t version, const struct flow_half *h, const struct flow_key *k, uint32_t meta,
-	uint32_t now_s, uint32_t rule_name)
-{
-	for (uint32_t i = 0; i < h->words; i++)
-		atomic_store_explicit(&e->key[i], k->word[i], memory_order_release);
-	atomic_store_explicit(&e->meta, meta, memory_order_release);
-	atomic_store_explicit(&e->seen, now_s, memory_order_release);
-	atomic_store_explicit(&e->rule_name, rule_name, memory_order_release);
-	disown(e, version);
-}
-
-/* ---- finding room ------------------------------------------------------------------------------- */
-
-/* Free what has idled out. True: something was freed. */
-static bool
-sweep(const struct flow_half *h, uint32_t bucket, uint32_t now_s)
-{
-	bool freed = false;
-	struct snapshot s;
-
-	for (uint32_t way = 0; way < WAYS; way++)
-		rte_prefetch0(entry_at(h, bucket, way));
-	for (uint32_t way = 0; way < WAYS; way++) {
-		if (entry_glance(entry_at(h, bucket, way), &s) && expired(&s, now_s))
-			freed |= vacate(h, bucket, way, &s);
-	}
-	return freed;
-}
-
-/* What may be evicted, the better the larger; 0: nothing. */
-static uint64_t
-worthless(const struct snapshot *s, uint32_t now_s)
-{
-	uint64_t age = (uint64_t)idle_s(now_s, s->seen) + 1;
-
-	switch ((enum flow_tcp_state)(meta_state(s->meta) & FLOW_STATE_MASK)) {
-	case FLOW_TCP_CLOSED:
-		return age << 32;
-	case FLOW_TCP_SYN:
-		return age;
-	case FLOW_NOT_TCP:
-	case FLOW_TCP_ESTABLISHED:
-	case FLOW_TCP_CLOSING:
-	default:
-		return 0;
-	}
-}
-
-static bool
-evict(const struct flow_half *h, const struct place *at, uint32_t now_s)
-{
-	uint64_t best = 0;
-	uint32_t bucket = 0, way = 0;
-	struct snapshot s, chosen = {0};
-
-	for (uint32_t i = 0; i < 2 * WAYS; i++) {
-		uint64_t value;
-
-		if (!entry_glance(entry_at(h, at->bucket[i / WAYS], i % WAYS), &s))
-			continue;
-		value = worthless(&s, now_s);
-		if (value > best) {
-			best = value;
-			chosen = s;
-			bucket = at->bucket[i / WAYS];
-			way = i % WAYS;
-		}
-	}
-	return best != 0 && vacate(h, bucket, way, &chosen);
-}
-
-/* A bucket with a free way: the first, else the second; else make room. False: full of live flows. */
-static bool
-find_room(const struct flow_half *h, const struct place *at, uint32_t now_s, uint32_t *bucket, uint32_t *way)
-{
-	for (int i = 0; i < 2; i++) {
-		uint32_t free;
-
-		*bucket = at->bucket[i];
-		free = tag_ways(&h->tags[*bucket], 0);
-		if (free == 0 && sweep(h, *bucket, now_s))
-			free = tag_ways(&h->tags[*bucket], 0);
-		*way = free != 0 ? (uint32_t)__builtin_ctz(free) : WAYS;
-		if (free != 0)
-			return true;
-	}
-	return false;
-}
-
-/* Own a free place, its tag set. NULL: lost a race, or no room (*full). */
-static struct entry *
-take_place(const struct flow_half *h, const struct place *at, uint32_t now_s, uint32_t *bucket, uint32_t *way,
-	uint32_t *version, bool *full)
-{
-	struct entry *e;
-
-	*full = false;
-	if (!find_room(h, at, now_s, bucket, way)) {
-		*full = !evict(h, at, now_s);
-		return NULL;
-	}
-	e = entry_at(h, *bucket, *way);
-	*version = atomic_load_explicit(&e->version, memory_order_acquire);
-	/* the way's tag is looked at after the version: if somebody took the place in between, own() fails */
-	if (atomic_load_explicit(&h->tags[*bucket].way[*way], memory_order_acquire) != 0 || !own(e, *version))
-		return NULL;
-	atomic_store_explicit(&h->tags[*bucket].way[*way], at->tag, memory_order_seq_cst);
-	return e;
-}
-
-/* Another worker may have inserted the same flow elsewhere: of two, the one in the later place goes. */
-static void
-drop_twins(const struct flow_half *h, const struct place *at, const struct flow_key *k)
-{
-	bool found = false;
-
-	for (int i = 0; i < 2; i++) {
-		uint32_t bucket = at->bucket[i], ways = tag_ways(&h->tags[bucket], at->tag);
-
-		if (i == 1 && bucket == at->bucket[0])
-			break;
-		for (; ways != 0; ways &= ways - 1) {
-			uint32_t way = (uint32_t)__builtin_ctz(ways);
-			struct snapshot s;
-
-			if (!entry_read(entry_at(h, bucket, way), k->word, h->words, &s))
-				continue;
-			if (found)
-				vacate(h, bucket, way, &s);
-			found = true;
-		}
-	}
-}
-
-/* ---- insertion ---------------------------------------------------------------------------------- */
+/* ---- insertion ---- */
 
 static bool
 opens_flow(const struct flow_key *k, const struct packet *p)
@@ -568,6 +248,7 @@ reuse(struct entry *e, const struct snapshot *s, const struct probe *q, const st
 	if (!own(e, s->version))
 		return false;
 	entry_write(e, s->version, q->half, &q->key, meta_make(timeout_s, s->version + 2, state), now_s, rule_name);
+	flow_drop_twins(q->half, &q->place, &q->key);
 	return true;
 }
 
@@ -577,7 +258,9 @@ flow_insert(
 {
 	struct probe q;
 	uint8_t state;
-	bool full = false;
+	uint32_t version;
+	struct snapshot s;
+	struct entry *e;
 
 	probe_prepare(w->flows, &q, p, iface, inbound);
 	if (!opens_flow(&q.key, p))
@@ -586,29 +269,20 @@ flow_insert(
 	if (timeout_s == 0)
 		timeout_s = FLOW_TIMEOUT_DEFAULT_S;
 
-	for (int i = 0; i < INSERT_TRIES && !full; i++) {
-		uint32_t bucket, way, version;
-		struct snapshot s;
-		struct entry *e;
-
-		probe_tags(&q);
-		e = probe_find(&q, &s);
-		if (e != NULL) {
-			if (reuse(e, &s, &q, p, w->now_s, timeout_s, state, rule_name))
-				return true;
-			continue;
-		}
-		e = take_place(q.half, &q.place, w->now_s, &bucket, &way, &version, &full);
-		if (e == NULL)
-			continue;
-		entry_write(e, version, q.half, &q.key, meta_make(timeout_s, version + 2, state), w->now_s, rule_name);
-		drop_twins(q.half, &q.place, &q.key);
+	probe_tags(&q);
+	e = probe_find(&q, &s);
+	if (e != NULL && reuse(e, &s, &q, p, w->now_s, timeout_s, state, rule_name))
 		return true;
-	}
-	return false;
+
+	e = flow_room(q.half, &q.place, w->now_s, &version);
+	if (e == NULL)
+		return false;
+	entry_write(e, version, q.half, &q.key, meta_make(timeout_s, version + 2, state), w->now_s, rule_name);
+	flow_drop_twins(q.half, &q.place, &q.key);
+	return true;
 }
 
-/* ---- listing ------------------------------------------------------------------------------------- */
+/* ---- listing ---- */
 
 struct walk {
 	uint32_t now_s, max, live;
