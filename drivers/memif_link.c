@@ -164,22 +164,21 @@ offer_take(struct memif_link *l, struct offer *o)
 }
 
 static int
-offer_hear(struct memif_link *l, int fd, struct offer *o)
+offer_hear(struct memif_link *l, int fd, struct offer *o, struct memif_message *m)
 {
 	const struct memif_message ack = {.type = MEMIF_ACK};
 
 	for (;;) {
-		struct memif_message m;
-		int passed, r = memif_receive(fd, l->stop, PATIENCE_MS, &m, &passed);
+		int passed, r = memif_receive(fd, l->stop, PATIENCE_MS, m, &passed);
 
-		if (r == 0 && m.type == MEMIF_CONNECT)
+		if (r == 0 && m->type == MEMIF_CONNECT)
 			return passed < 0 ? offer_take(l, o) : (close(passed), -EPROTO);
-		if (r == 0 && m.type == MEMIF_ADD_RING) {
-			r = ring_add(l, o, &m.add_ring, passed);
+		if (r == 0 && m->type == MEMIF_ADD_RING) {
+			r = ring_add(l, o, &m->add_ring, passed);
 			if (r == 0)
 				passed = -1;
 		} else if (r == 0) {
-			r = m.type == MEMIF_ADD_REGION ? region_add(l, &m.add_region, passed) : -EPROTO;
+			r = m->type == MEMIF_ADD_REGION ? region_add(l, &m->add_region, passed) : -EPROTO;
 		}
 		if (passed >= 0)
 			close(passed);
@@ -191,9 +190,9 @@ offer_hear(struct memif_link *l, int fd, struct offer *o)
 }
 
 static int
-server_agree(struct memif_link *l, int fd)
+server_agree(struct memif_link *l, int fd, struct memif_message *m)
 {
-	struct memif_message m = {
+	const struct memif_message hello = {
 		.type = MEMIF_HELLO,
 		.hello = {.name = "isthmus",
 			.min_version = MEMIF_VERSION,
@@ -204,27 +203,29 @@ server_agree(struct memif_link *l, int fd)
 			.max_log2_size = MEMIF_LOG2_SIZE_MAX},
 	};
 	struct offer o;
-	int r = memif_send(fd, &m, -1);
+	int r = memif_send(fd, &hello, -1);
 
 	memset(&o, 0, sizeof o);
 	memset(o.event, -1, sizeof o.event);
 	if (r == 0)
-		r = memif_expect(fd, l->stop, MEMIF_INIT, &m);
-	if (r == 0 && (m.init.version != MEMIF_VERSION || m.init.id != 0 || m.init.mode != 0))
+		r = memif_expect(fd, l->stop, MEMIF_INIT, m);
+	if (r == 0 && (m->init.version != MEMIF_VERSION || m->init.id != 0 || m->init.mode != 0))
 		r = -EPROTO;
 	if (r == 0)
 		r = memif_send(fd, &(struct memif_message){.type = MEMIF_ACK}, -1);
 	if (r == 0)
-		r = offer_hear(l, fd, &o);
+		r = offer_hear(l, fd, &o, m);
 	for (uint16_t i = 0; i < MEMIF_RINGS_MAX; i++) {
 		for (int way = 0; way < 2; way++)
 			if (o.event[way][i] >= 0)
 				close(o.event[way][i]);
 	}
 
-	m = (struct memif_message){.type = MEMIF_CONNECTED};
-	snprintf(m.name, sizeof m.name, "%.31s", l->name);
-	return r == 0 ? memif_send(fd, &m, -1) : r;
+	if (r != 0)
+		return r;
+	*m = (struct memif_message){.type = MEMIF_CONNECTED};
+	snprintf(m->name, sizeof m->name, "%.31s", l->name);
+	return memif_send(fd, m, -1);
 }
 
 /* ---- as a client ------------------------------------------------------------------ */
@@ -288,20 +289,21 @@ region_make(struct memif_link *l, size_t size, int *fd)
 	return 0;
 }
 
+/* The answer takes the question's place. */
 static int
-ask(struct memif_link *l, int fd, const struct memif_message *m, int passed)
+ask(struct memif_link *l, int fd, struct memif_message *m, int passed)
 {
-	struct memif_message answer;
 	int r = memif_send(fd, m, passed);
 
-	return r == 0 ? memif_expect(fd, l->stop, MEMIF_ACK, &answer) : r;
+	return r == 0 ? memif_expect(fd, l->stop, MEMIF_ACK, m) : r;
 }
 
 static int
-ring_offer(struct memif_link *l, int fd, uint16_t queues, uint16_t ring, struct memif_end *as)
+ring_offer(struct memif_link *l, int fd, uint16_t queues, uint16_t ring, struct memif_end *as, struct memif_message *m)
 {
 	bool c2s = ring < queues;
-	struct memif_message m = {
+
+	*m = (struct memif_message){
 		.type = MEMIF_ADD_RING,
 		.add_ring = {.flags = c2s ? MEMIF_RING_C2S : 0,
 			.index = c2s ? ring : (uint16_t)(ring - queues),
@@ -311,7 +313,7 @@ ring_offer(struct memif_link *l, int fd, uint16_t queues, uint16_t ring, struct 
 
 	ring_init(l, l->region[0].base, 2 * queues, ring, c2s, as);
 	as->event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	return as->event < 0 ? -errno : ask(l, fd, &m, as->event);
+	return as->event < 0 ? -errno : ask(l, fd, m, as->event);
 }
 
 /* The rings are attached when the server says that it has them, empty buffers given first. */
@@ -330,21 +332,22 @@ rings_attach(struct memif_link *l, uint16_t queues, struct memif_end *as)
 }
 
 static int
-rings_offer(struct memif_link *l, int fd, uint16_t queues)
+rings_offer(struct memif_link *l, int fd, uint16_t queues, struct memif_message *m)
 {
-	struct memif_message m = {.type = MEMIF_CONNECT};
 	struct memif_end as[2 * MEMIF_RINGS_MAX];
 	int r = 0;
 
 	for (uint16_t i = 0; i < 2 * queues; i++)
 		as[i].event = -1;
 	for (uint16_t i = 0; r == 0 && i < 2 * queues; i++)
-		r = ring_offer(l, fd, queues, i, &as[i]);
-	snprintf(m.name, sizeof m.name, "%.31s", l->name);
+		r = ring_offer(l, fd, queues, i, &as[i], m);
+	if (r == 0) {
+		*m = (struct memif_message){.type = MEMIF_CONNECT};
+		snprintf(m->name, sizeof m->name, "%.31s", l->name);
+		r = memif_send(fd, m, -1);
+	}
 	if (r == 0)
-		r = memif_send(fd, &m, -1);
-	if (r == 0)
-		r = memif_expect(fd, l->stop, MEMIF_CONNECTED, &m);
+		r = memif_expect(fd, l->stop, MEMIF_CONNECTED, m);
 	if (r == 0)
 		rings_attach(l, queues, as);
 	for (uint16_t i = 0; i < 2 * queues; i++)
@@ -354,31 +357,31 @@ rings_offer(struct memif_link *l, int fd, uint16_t queues)
 }
 
 static int
-client_agree(struct memif_link *l, int fd)
+client_agree(struct memif_link *l, int fd, struct memif_message *m)
 {
-	struct memif_message m;
-	int region = -1, r = memif_expect(fd, l->stop, MEMIF_HELLO, &m);
-	uint16_t queues = l->queues;
+	int region = -1, r = memif_expect(fd, l->stop, MEMIF_HELLO, m);
+	uint16_t queues = l->offered;
 
 	if (r != 0)
 		return r;
-	if (m.hello.min_version > MEMIF_VERSION || m.hello.max_version < MEMIF_VERSION ||
-		m.hello.max_log2_size < l->log2_size)
+	if (m->hello.min_version > MEMIF_VERSION || m->hello.max_version < MEMIF_VERSION ||
+		m->hello.max_log2_size < l->log2_size)
 		return -EPROTO;
-	if (m.hello.max_c2s_ring + 1 < queues)
-		queues = m.hello.max_c2s_ring + 1;
-	if (m.hello.max_s2c_ring + 1 < queues)
-		queues = m.hello.max_s2c_ring + 1;
+	if (m->hello.max_c2s_ring + 1 < queues)
+		queues = m->hello.max_c2s_ring + 1;
+	if (m->hello.max_s2c_ring + 1 < queues)
+		queues = m->hello.max_s2c_ring + 1;
 
-	m = (struct memif_message){.type = MEMIF_INIT, .init = {.version = MEMIF_VERSION, .name = "isthmus"}};
-	r = ask(l, fd, &m, -1);
+	*m = (struct memif_message){.type = MEMIF_INIT, .init = {.version = MEMIF_VERSION, .name = "isthmus"}};
+	r = ask(l, fd, m, -1);
 	if (r == 0)
 		r = region_make(l, buffers_offset(l, 2 * queues, 2 * queues), &region);
-	m = (struct memif_message){.type = MEMIF_ADD_REGION, .add_region = {.size = l->region[0].size}};
+	if (r == 0) {
+		*m = (struct memif_message){.type = MEMIF_ADD_REGION, .add_region = {.size = l->region[0].size}};
+		r = ask(l, fd, m, region);
+	}
 	if (r == 0)
-		r = ask(l, fd, &m, region);
-	if (r == 0)
-		r = rings_offer(l, fd, queues);
+		r = rings_offer(l, fd, queues, m);
 	if (region >= 0)
 		close(region);
 	return r;
@@ -393,7 +396,7 @@ end_text(int r)
 	case -ECANCELED:
 		return "we stop";
 	case -ESHUTDOWN:
-		return "the peer said goodbye";
+		return "goodbye";
 	case -ECONNRESET:
 		return "the peer is gone";
 	case -EPROTO:
@@ -402,12 +405,24 @@ end_text(int r)
 	return strerror(-r);
 }
 
-/* From the first message to the last. */
+static void
+end_report(const struct memif_link *l, int fd, int r, const struct memif_message *m)
+{
+	memif_say_goodbye(fd, end_text(r));
+	if (r == -ESHUTDOWN)
+		log_info("port", "%s: memif link ended: the peer says '%.*s'", l->name,
+			(int)sizeof m->disconnect.reason, m->disconnect.reason);
+	else
+		log_info("port", "%s: memif link ended: %s", l->name, end_text(r));
+}
+
+/* From the first message to the last. A server may say that it can do more rings than it then
+ * takes (DPDK's does): offer half the next time. */
 static void
 conversation(struct memif_link *l, int fd)
 {
-	struct memif_message m;
-	int passed, r = l->server ? server_agree(l, fd) : client_agree(l, fd);
+	struct memif_message m = {0};
+	int passed, r = l->server ? server_agree(l, fd, &m) : client_agree(l, fd, &m);
 
 	if (r == 0) {
 		log_info("port", "%s: memif link is up, %u rings to send, %u to receive", l->name, l->n_send,
@@ -417,10 +432,12 @@ conversation(struct memif_link *l, int fd)
 			close(passed);
 		if (r == 0)
 			r = -EPROTO;
+		l->offered = l->queues;
+	} else if (r == -ESHUTDOWN) {
+		l->offered = l->offered > 1 ? l->offered / 2 : l->queues;
 	}
 	link_drop(l);
-	memif_say_goodbye(fd, end_text(r));
-	log_info("port", "%s: memif link ended: %s", l->name, end_text(r));
+	end_report(l, fd, r, &m);
 }
 
 static bool
@@ -482,7 +499,13 @@ memif_link_open(struct memif_link *l, char *error, size_t n)
 	struct sockaddr_un at = {.sun_family = AF_UNIX};
 	int r;
 
+	if (!l->server && buffers_offset(l, 2 * l->queues, 2 * l->queues) > UINT32_MAX) {
+		snprintf(error, n, "%u queues of %u buffers of %u bytes do not fit 4 GB", l->queues, 1u << l->log2_size,
+			l->buffer_size);
+		return -E2BIG;
+	}
 	l->listener = -1;
+	l->offered = l->queues;
 	l->stop = eventfd(0, EFD_CLOEXEC);
 	if (l->stop < 0)
 		return -errno;

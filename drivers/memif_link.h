@@ -51,10 +51,9 @@ struct memif_link {
 
 	/* the thread */
 	int listener, stop;
+	uint16_t offered; /* client: queues to ask for next time */
 	pthread_t thread;
 	bool running;
-	uint8_t *memory; /* client: region 0 */
-	size_t memory_size;
 	struct memif_region region[MEMIF_REGIONS_MAX];
 	uint16_t n_regions;
 

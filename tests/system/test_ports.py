@@ -246,6 +246,30 @@ def memif_pair():
 
 
 @case
+def memif_speaks_with_dpdk():
+    """Against DPDK's own driver in either role: testpmd answers ARP and echo."""
+    testpmd = shutil.which("dpdk-testpmd") or tap.skip("no dpdk-testpmd")
+    for ours, theirs in (("server=1", "client"), ("server=0", "server")):
+        with lab() as (a, x, _), tempfile.TemporaryDirectory(prefix="isthmus-ports-") as folder:
+            path = os.path.join(folder, "pair.sock")
+            peer = [testpmd, "--no-huge", "-m", "256", "--no-pci", "--no-shconf", "--no-telemetry", "--lcores=0@0,1@1",
+                    f"--file-prefix=isthmus-peer-{os.getpid()}",
+                    f"--vdev=net_memif0,role={theirs},socket={path},socket-abstract=no", "--",
+                    "--forward-mode=icmpecho", "--auto-start", "--total-num-mbufs=4096", "--stats-period=1"]
+            with contextlib.ExitStack() as stack:
+                if theirs == "server":
+                    x.start(*peer, log=f"{folder}/peer")
+                    net.eventually(lambda: os.path.exists(path), what="the peer's socket")
+                bridge = stack.enter_context(Bridge(x, f"memif:path={path},{ours}", "af_packet:if=x0", workers=2))
+                if theirs == "client":
+                    x.start(*peer, log=f"{folder}/peer")
+                a.ip("neigh replace 10.9.0.77 lladdr 02:00:00:00:00:77 dev a0")
+                pings(a, "10.9.0.77")
+                pings(a, "10.9.0.77", options=("-s", "1472"))
+                bridge.end()
+
+
+@case
 def vhost_user_and_virtio_user():
     pair("vhost_user:path={path},server=1", "virtio_user:path={path}", restart=False)
 
