@@ -22,6 +22,8 @@
 #include "dataplane/icmp.h"
 #include "dataplane/nd.h"
 
+#include "drivers/clock.h"
+
 #include <rte_random.h>
 
 #include <stdlib.h>
@@ -638,6 +640,7 @@ neighbours_create(uint32_t capacity)
 
 	if (!s)
 		return NULL;
+	s->now_ns = clock_boot_ns();
 	s->capacity = capacity < 4 ? 4 : capacity;
 	s->incomplete_max = s->capacity / 4 < INCOMPLETE_MAX ? s->capacity / 4 : INCOMPLETE_MAX;
 	s->hash_mask = rte_align32pow2(s->capacity) - 1;
@@ -647,7 +650,7 @@ neighbours_create(uint32_t capacity)
 	STAILQ_INIT(&s->waiting_free);
 
 	/* A place may be gathered once only until it is given back: never more than there are. */
-	if (!allocate(s, 8 * s->capacity + 256)) {
+	if (!allocate(s, neighbour_table_places(capacity))) {
 		neighbours_free(s);
 		return NULL;
 	}

@@ -1,7 +1,8 @@
 /* The neighbour table: making it, the lookup of IPv6, control's side.
  *
- * Buckets are sized for twice the capacity, so that a key with two buckets to choose from finds a
- * place; should it not, the neighbour is refused and its packets are dropped by name.
+ * There are as many buckets as neighbours. A key goes to its first bucket while that is less than
+ * half full, else to the emptier of its two: so lookups mostly end in the first, and practically
+ * never are both full. Should they be, the neighbour is refused and its packets dropped by name.
  */
 #include "dataplane/neighbour_table.h"
 
@@ -12,22 +13,32 @@
 
 #define BUCKETS_MIN 16
 
+static uint32_t
+buckets_for(uint32_t capacity)
+{
+	return capacity < BUCKETS_MIN ? BUCKETS_MIN : rte_align32pow2(capacity);
+}
+
+uint32_t
+neighbour_table_places(uint32_t capacity)
+{
+	return 2 * buckets_for(capacity) * NEIGHBOUR_PLACES;
+}
+
 struct neighbour_table *
 neighbour_table_create(uint32_t capacity)
 {
 	struct neighbour_table *t = calloc(1, sizeof(*t));
-	uint32_t buckets = rte_align32pow2(2 * (capacity / NEIGHBOUR_PLACES) + 1);
 
 	if (!t)
 		return NULL;
-	t->buckets = buckets < BUCKETS_MIN ? BUCKETS_MIN : buckets;
-	t->shift = 64 - rte_log2_u32(t->buckets);
-	for (unsigned i = 0; i < RTE_DIM(t->multiplier); i++)
-		t->multiplier[i] = rte_rand() | 1;
+	t->buckets = buckets_for(capacity);
+	for (unsigned i = 0; i < RTE_DIM(t->secret); i++)
+		t->secret[i] = rte_rand() | 1;
 
 	t->v4 = rte_zmalloc("neighbour_v4", t->buckets * sizeof(*t->v4), RTE_CACHE_LINE_SIZE);
 	t->v6 = rte_zmalloc("neighbour_v6", t->buckets * sizeof(*t->v6), RTE_CACHE_LINE_SIZE);
-	t->taken = calloc(2 * (size_t)t->buckets * NEIGHBOUR_PLACES, sizeof(*t->taken));
+	t->taken = calloc(neighbour_table_places(capacity), sizeof(*t->taken));
 	if (!t->v4 || !t->v6 || !t->taken) {
 		neighbour_table_free(t);
 		return NULL;
@@ -58,10 +69,10 @@ key_v6(uint16_t iface, const uint8_t address[16])
 static struct neighbour_bucket_v6 *
 bucket_v6(const struct neighbour_table *t, const struct neighbour_key_v6 *k, unsigned choice)
 {
-	const uint64_t *m = &t->multiplier[choice];
-	uint64_t h = (k->address[0] + m[0]) * m[1] ^ (k->address[1] * m[2] + k->iface * m[1]);
+	uint64_t h = neighbour_mix(k->address[0] ^ t->secret[0], k->address[1] ^ t->secret[1]);
 
-	return &t->v6[(h * m[0]) >> t->shift];
+	h = neighbour_mix(h ^ k->iface, t->secret[2]);
+	return &t->v6[(h >> 32 * choice) & (t->buckets - 1)];
 }
 
 static bool
@@ -119,11 +130,25 @@ place_word(const struct neighbour_table *t, uint32_t place)
 	return place_is_v6(t, place) ? &t->v6[bucket - t->buckets].word[i] : &t->v4[bucket].word[i];
 }
 
-/* The first free place of a bucket, by the number of the bucket's first place. */
-static uint32_t
-place_free(const struct neighbour_table *t, uint32_t first)
+static unsigned
+bucket_load(const struct neighbour_table *t, uint32_t bucket)
 {
-	for (uint32_t place = first; place < first + NEIGHBOUR_PLACES; place++)
+	const bool *taken = &t->taken[bucket * NEIGHBOUR_PLACES];
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < NEIGHBOUR_PLACES; i++)
+		n += taken[i];
+	return n;
+}
+
+/* A free place in one of two buckets. */
+static uint32_t
+place_choose(const struct neighbour_table *t, uint32_t first, uint32_t second)
+{
+	unsigned load = bucket_load(t, first);
+	uint32_t bucket = load < NEIGHBOUR_PLACES / 2 || load <= bucket_load(t, second) ? first : second;
+
+	for (uint32_t place = bucket * NEIGHBOUR_PLACES; place < (bucket + 1) * NEIGHBOUR_PLACES; place++)
 		if (!t->taken[place])
 			return place;
 	return NEIGHBOUR_NO_PLACE;
@@ -133,37 +158,29 @@ static uint32_t
 take_v4(struct neighbour_table *t, uint16_t iface, const struct ip_addr *a)
 {
 	rte_be32_t address;
+	uint32_t place;
 	uint64_t key;
 
 	memcpy(&address, a->b, sizeof(address));
 	key = neighbour_key_v4(iface, address);
-	for (unsigned choice = 0; choice < 2; choice++) {
-		struct neighbour_bucket_v4 *b = neighbour_bucket_v4(t, key, choice);
-		uint32_t place = place_free(t, (uint32_t)(b - t->v4) * NEIGHBOUR_PLACES);
-
-		if (place == NEIGHBOUR_NO_PLACE)
-			continue;
-		atomic_store_explicit(&b->key[place % NEIGHBOUR_PLACES], key, memory_order_release);
-		return place;
-	}
-	return NEIGHBOUR_NO_PLACE;
+	place = place_choose(t, (uint32_t)(neighbour_bucket_v4(t, key, 0) - t->v4),
+		(uint32_t)(neighbour_bucket_v4(t, key, 1) - t->v4));
+	if (place != NEIGHBOUR_NO_PLACE)
+		atomic_store_explicit(
+			&t->v4[place / NEIGHBOUR_PLACES].key[place % NEIGHBOUR_PLACES], key, memory_order_relaxed);
+	return place;
 }
 
 static uint32_t
 take_v6(struct neighbour_table *t, uint16_t iface, const struct ip_addr *a)
 {
 	struct neighbour_key_v6 key = key_v6(iface, a->b);
+	uint32_t place = place_choose(t, t->buckets + (uint32_t)(bucket_v6(t, &key, 0) - t->v6),
+		t->buckets + (uint32_t)(bucket_v6(t, &key, 1) - t->v6));
 
-	for (unsigned choice = 0; choice < 2; choice++) {
-		struct neighbour_bucket_v6 *b = bucket_v6(t, &key, choice);
-		uint32_t place = place_free(t, (t->buckets + (uint32_t)(b - t->v6)) * NEIGHBOUR_PLACES);
-
-		if (place == NEIGHBOUR_NO_PLACE)
-			continue;
-		b->key[place % NEIGHBOUR_PLACES] = key;
-		return place;
-	}
-	return NEIGHBOUR_NO_PLACE;
+	if (place != NEIGHBOUR_NO_PLACE)
+		t->v6[place / NEIGHBOUR_PLACES - t->buckets].key[place % NEIGHBOUR_PLACES] = key;
+	return place;
 }
 
 uint32_t

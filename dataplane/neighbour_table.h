@@ -3,8 +3,9 @@
  * Control writes, workers read without a lock. Only neighbours with a known MAC stand here, so a
  * scan of empty addresses takes no room. A key has two buckets it may live in; a lookup reads at
  * most those two. Why a reader never gets another neighbour's word: the key of a place is written
- * while its word is 0, the word is published after it (release), a place given up has its word
- * set to 0 first and gets a new key only after the grace period.
+ * while its word is 0, the word is published after it (release), and a key counts only when read
+ * under a word that is not 0 (acquire); a place given up has its word set to 0 first and gets a
+ * new key only after the grace period.
  *
  * The one thing workers write: NEIGHBOUR_TOUCHED, by compare-and-swap, in a word that asks for it.
  */
@@ -48,9 +49,8 @@ struct neighbour_table {
 	/* constant after neighbour_table_create */
 	struct neighbour_bucket_v4 *v4;
 	struct neighbour_bucket_v6 *v6;
-	uint64_t multiplier[4]; /* random and odd: multiply-shift hashing that nobody outside can aim at */
-	uint32_t shift;         /* 64 - log2(buckets) */
-	uint32_t buckets;       /* of each family */
+	uint64_t secret[3]; /* of the hash: nobody outside can aim at a bucket */
+	uint32_t buckets;   /* of each family, a power of two */
 	/* control thread */
 	bool *taken; /* by place: v4 first, then v6 */
 };
@@ -77,10 +77,22 @@ neighbour_key_v4(uint16_t iface, rte_be32_t address)
 	return 1ull << 48 | (uint64_t)iface << 32 | address;
 }
 
+/* Both halves of the product depend on all bits of both factors, together. */
+static inline uint64_t
+neighbour_mix(uint64_t a, uint64_t b)
+{
+	__extension__ unsigned __int128 product = (unsigned __int128)a * b;
+
+	return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+/* Two buckets from one hash: its low and its high half. */
 static inline struct neighbour_bucket_v4 *
 neighbour_bucket_v4(const struct neighbour_table *t, uint64_t key, unsigned choice)
 {
-	return &t->v4[(key * t->multiplier[choice]) >> t->shift];
+	uint64_t h = neighbour_mix(key ^ t->secret[0], t->secret[1]);
+
+	return &t->v4[(h >> 32 * choice) & (t->buckets - 1)];
 }
 
 /* Worker. Have the bucket near before neighbour_lookup_v4. */
@@ -90,13 +102,15 @@ neighbour_prefetch_v4(const struct neighbour_table *t, uint16_t iface, rte_be32_
 	rte_prefetch0(neighbour_bucket_v4(t, neighbour_key_v4(iface, address), 0));
 }
 
-/* The published place of a key in one bucket, NULL: not here. */
+/* The published place of a key in one bucket, NULL: not here. The key is read again under the word:
+ * a free place bears its last key and may be taken by another between the two. */
 static inline _Atomic uint64_t *
 neighbour_find_v4(struct neighbour_bucket_v4 *b, uint64_t key)
 {
 	for (unsigned i = 0; i < NEIGHBOUR_PLACES; i++)
-		if (atomic_load_explicit(&b->key[i], memory_order_acquire) == key &&
-			atomic_load_explicit(&b->word[i], memory_order_relaxed))
+		if (atomic_load_explicit(&b->key[i], memory_order_relaxed) == key &&
+			atomic_load_explicit(&b->word[i], memory_order_acquire) &&
+			atomic_load_explicit(&b->key[i], memory_order_relaxed) == key)
 			return &b->word[i];
 	return NULL;
 }
@@ -146,6 +160,9 @@ neighbour_lookup(struct neighbour_table *t, uint16_t iface, const struct ip_addr
 /* ---- control ------------------------------------------------------------------------ */
 
 #define NEIGHBOUR_NO_PLACE UINT32_MAX
+
+/* Places of a table of this capacity, of both families together. */
+uint32_t neighbour_table_places(uint32_t capacity);
 
 /* Takes a place for the key, nothing published yet. NEIGHBOUR_NO_PLACE: both buckets are full. */
 uint32_t neighbour_place_take(struct neighbour_table *t, uint16_t iface, const struct ip_addr *a);
