@@ -1,0 +1,289 @@
+/* Sequence numbers, replays and lifetimes as the stages keep them. */
+#include "tests/unit/esp_check.h"
+
+/* ---- numbers ------------------------------------------------------------------------ */
+
+static void
+reserve_is_never_passed(void **unused)
+{
+	struct cfg_sa c = gcm();
+	struct sa_counters counters;
+
+	assert_int_equal(esp_world_open_at(&c, V4, 1000, 1050), 0);
+	assert_int_equal(seal_many(20), 20);
+	assert_int_equal(number_of(0), 1000);
+	expect_no_event();
+	esp_burst_free();
+	assert_int_equal(seal_many(20), 20); /* more than half is gone */
+	expect_event(SA_EVENT_RESERVE_LOW, ESP_NAME_OUT);
+	esp_burst_free();
+	assert_int_equal(seal_many(20), 10);
+	assert_int_equal(number_of(9), 1049);
+	assert_int_equal(esp.w->drops[DROP_SA_SEQUENCE_WAIT], 10);
+	esp_burst_free();
+	for (int i = 0; i < 1000; i++) {
+		assert_int_equal(seal_many(20), 0);
+		esp_burst_free();
+	}
+	expect_no_event();
+
+	/* Numbers go on behind what was taken; waiting took none. */
+	sa_reserve(esp.out, 1090);
+	assert_int_equal(seal_many(20), 20);
+	assert_int_equal(number_of(0), 1060);
+	assert_int_equal(number_of(19), 1079);
+	esp_burst_free();
+	sa_reserve(esp.out, 1000); /* never goes back */
+	sa_counters_read(esp.out, &counters);
+	assert_int_equal(counters.sequence, 1080);
+	assert_int_equal(counters.reserved, 1090);
+	assert_int_equal(counters.packets, 70);
+	assert_int_equal(counters.bytes, 7000);
+	assert_int_equal(counters.drops, 20010);
+	end();
+}
+
+static void
+numbers_end(void **unused)
+{
+	struct cfg_sa c = gcm();
+	uint64_t last[2] = {UINT32_MAX, SA_SEQUENCE_END_ESN - 1};
+	struct sa_counters counters;
+
+	for (int esn = 0; esn < 2; esn++) {
+		c.esn = esn;
+		assert_int_equal(esp_world_open_at(&c, V4, last[esn] - 9, UINT64_MAX), 0);
+		assert_int_equal(seal_many(32), 10);
+		assert_int_equal(number_of(9), (uint32_t)last[esn]);
+		assert_int_equal(esp.w->drops[DROP_SA_SEQUENCE], 22);
+		expect_event(SA_EVENT_EXHAUSTED, ESP_NAME_OUT);
+		esp_burst_free();
+		for (int i = 0; i < 10000; i++) {
+			assert_int_equal(seal_many(64), 0);
+			esp_burst_free();
+		}
+		expect_no_event();
+		sa_counters_read(esp.out, &counters);
+		assert_true(counters.exhausted);
+		assert_true(counters.sequence >= last[esn]);
+		end();
+	}
+}
+
+/* ESN: both ends go on across 2^32, and a packet from before it is still known. */
+static void
+esn_crosses(void **unused)
+{
+	enum cfg_encryption e;
+	enum cfg_integrity g;
+	uint8_t inner[100], late[300], sealed[300];
+
+	for (uint32_t kind = 0; esp_kind(kind, &e, &g); kind++) {
+		struct cfg_sa c = esp_config(e, g);
+		uint16_t size = 0, late_size = 0;
+
+		c.esn = true;
+		assert_int_equal(esp_world_open_at(&c, V4, (7ull << 32) - 20, UINT64_MAX), 0);
+		esp_inner(inner, 80, false, 0, false);
+		for (int i = 0; i < 40; i++) {
+			size = seal(inner, 80, sealed);
+			if (i == 10) {
+				memcpy(late, sealed, size);
+				late_size = size;
+			} else {
+				expect_opened(sealed, size, inner, 80);
+			}
+		}
+		assert_int_equal(esp_sequence(sealed + 20), 19);
+		assert_int_equal(replay_top(&esp.in->state->replay), (7ull << 32) + 19);
+		expect_opened(late, late_size, inner, 80);
+		expect_refused(late, late_size, DROP_ESP_REPLAY);
+		end();
+	}
+}
+
+static void
+replays(void **unused)
+{
+	struct cfg_sa c = gcm();
+	uint8_t inner[100], first[300], sealed[300];
+	uint16_t size;
+
+	/* twice in one burst */
+	begin(&c, false);
+	esp_inner(inner, 80, false, 0, false);
+	size = seal(inner, 80, first);
+	esp_burst_clear();
+	for (int i = 0; i < 5; i++)
+		assert_true(esp_burst_add(first, size, ESP_UPLINK, TUNNEL_NONE));
+	esp_open(esp.w, &esp.burst);
+	assert_int_equal(esp.burst.n, 1);
+	assert_int_equal(esp.w->drops[DROP_ESP_REPLAY], 4);
+	esp_burst_free();
+
+	/* left of the window, within one burst too */
+	seal(inner, 80, first);
+	for (int i = 0; i < 64; i++)
+		size = seal(inner, 80, sealed);
+	esp_burst_clear();
+	assert_true(esp_burst_add(sealed, size, ESP_UPLINK, TUNNEL_NONE));
+	assert_true(esp_burst_add(first, size, ESP_UPLINK, TUNNEL_NONE));
+	esp_open(esp.w, &esp.burst);
+	assert_int_equal(esp.burst.n, 1);
+	assert_int_equal(esp.w->drops[DROP_ESP_REPLAY], 5);
+	esp_burst_free();
+	expect_refused(first, size, DROP_ESP_REPLAY);
+
+	/* a forged number moves nothing */
+	memcpy(first, sealed, size);
+	first[20 + 4] = 0x7f;
+	expect_refused(first, size, DROP_ESP_AUTHENTICATION);
+	assert_int_equal(replay_top(&esp.in->state->replay), 66);
+	end();
+
+	/* protection off: everything goes */
+	c.replay_window = 0;
+	begin(&c, false);
+	size = seal(inner, 80, first);
+	for (int i = 0; i < 3; i++)
+		expect_opened(first, size, inner, 80);
+	end();
+}
+
+/* ---- lifetimes ---------------------------------------------------------------------- */
+
+static void
+lifetimes_out(void **unused)
+{
+	struct cfg_sa c = gcm();
+	struct sa_counters counters;
+
+	c.life_packets_soft = 30;
+	c.life_packets_hard = 50;
+	begin(&c, false);
+	assert_int_equal(seal_many(20), 20);
+	expect_no_event();
+	esp_burst_free();
+	assert_int_equal(seal_many(20), 20);
+	expect_event(SA_EVENT_SOFT, ESP_NAME_OUT);
+	esp_burst_free();
+	assert_int_equal(seal_many(20), 10);
+	expect_event(SA_EVENT_HARD, ESP_NAME_OUT);
+	assert_int_equal(esp.w->drops[DROP_SA_LIFETIME], 10);
+	esp_burst_free();
+	assert_int_equal(seal_many(20), 0);
+	expect_no_event();
+	sa_counters_read(esp.out, &counters);
+	assert_true(counters.soft_expired && counters.hard_expired);
+	assert_int_equal(counters.packets, 50);
+	end();
+
+	/* bytes: what does not fit is refused, what does is not */
+	c = gcm();
+	c.life_bytes_soft = 1000;
+	c.life_bytes_hard = 2050;
+	begin(&c, false);
+	assert_int_equal(seal_many(32), 20);
+	expect_event(SA_EVENT_HARD, ESP_NAME_OUT);
+	expect_event(SA_EVENT_SOFT, ESP_NAME_OUT);
+	esp_burst_free();
+	{
+		uint8_t inner[30];
+
+		esp_inner(inner, 30, false, 0, false);
+		assert_true(esp_burst_add(inner, 30, ESP_GATEWAY, 0));
+		assert_true(esp_burst_add(inner, 30, ESP_GATEWAY, 0));
+		esp_seal(esp.w, &esp.burst);
+		assert_int_equal(esp.burst.n, 1);
+	}
+	end();
+}
+
+static void
+lifetimes_in(void **unused)
+{
+	struct cfg_sa c = gcm();
+
+	c.life_packets_soft = 10;
+	c.life_packets_hard = 15;
+	begin(&c, false);
+	esp.out->limited = false;
+	assert_int_equal(seal_many(20), 20);
+	esp_burst_turn_round();
+	esp_open(esp.w, &esp.burst);
+	assert_int_equal(esp.burst.n, 15);
+	assert_int_equal(esp.w->drops[DROP_SA_LIFETIME], 5);
+	expect_event(SA_EVENT_HARD, ESP_NAME_IN);
+	expect_event(SA_EVENT_SOFT, ESP_NAME_IN);
+	expect_no_event();
+	end();
+}
+
+/* ---- renewal ------------------------------------------------------------------------ */
+
+static void
+renewal_keeps_numbers(void **unused)
+{
+	struct cfg_sa c = gcm();
+	uint8_t inner[100], first[300], sealed[300];
+	struct sa *out, *in;
+	uint16_t size;
+
+	begin(&c, false);
+	esp_inner(inner, 80, false, 0, false);
+	size = seal(inner, 80, first);
+	expect_opened(first, size, inner, 80);
+
+	/* one new parameter, same keys */
+	c.outbound = true;
+	c.life_packets_hard = 1000;
+	out = sa_renew(&c, esp.out);
+	c.outbound = false;
+	in = sa_renew(&c, esp.in);
+	assert_non_null(out);
+	assert_non_null(in);
+	sa_free(esp.out);
+	sa_free(esp.in);
+	esp.out = out;
+	esp.in = in;
+	esp_view_set();
+	seal(inner, 80, sealed);
+	assert_int_equal(esp_sequence(sealed + 20), 2);
+	expect_refused(first, size, DROP_ESP_REPLAY);
+	expect_opened(sealed, size, inner, 80);
+
+	/* the window may shrink but not outgrow its ring */
+	c.replay_window = 4096;
+	assert_null(sa_renew(&c, esp.in));
+	end();
+}
+
+static int
+start(void **unused)
+{
+	return test_eal_start("esp_numbers") || esp_world_start();
+}
+
+static int
+stop(void **unused)
+{
+	esp_world_stop();
+	test_eal_stop();
+	return 0;
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(reserve_is_never_passed),
+		cmocka_unit_test(numbers_end),
+		cmocka_unit_test(esn_crosses),
+		cmocka_unit_test(replays),
+		cmocka_unit_test(lifetimes_out),
+		cmocka_unit_test(lifetimes_in),
+		cmocka_unit_test(renewal_keeps_numbers),
+	};
+
+	return cmocka_run_group_tests_name("esp_numbers", tests, start, stop);
+}
