@@ -102,7 +102,7 @@ derive_state(struct check *k, const struct cfg_vnet *v, struct cfg_peering *p)
 	if (stated_disconnected(p))
 		p->state = PEERING_DISCONNECTED;
 	else
-		p->state = partner && !stated_disconnected(partner) ? PEERING_CONNECTED : PEERING_INITIATED;
+		p->state = partner ? PEERING_CONNECTED : PEERING_INITIATED;
 	if (partner && stated_disconnected(partner) && !stated_disconnected(p))
 		config_error(k->b->errors, p->mark, "RemotePeeringIsDisconnected",
 			"peering '%.80s' of '%.80s' cannot be connected: remote peering '%.80s' of '%.80s' is "

@@ -289,9 +289,21 @@ check_keys(struct check *k, struct sa_use *all, size_t n, bool cipher)
 			check_run(k, &all[i], all + n, cipher);
 }
 
+/* disableIPSecReplayProtection speaks for all that enters through its gateway. */
 static void
-check_connection_sas(struct check *k, const struct cfg_connection *c)
+apply_gateway(struct check *k, struct cfg_connection *c)
 {
+	if (c->gateway1 == CFG_NONE || !k->c->gateways[c->gateway1].disable_replay_protection)
+		return;
+	for (uint32_t i = 0; i < c->n_sas; i++)
+		if (!c->sas[i].outbound)
+			c->sas[i].replay_window = 0;
+}
+
+static void
+check_connection_sas(struct check *k, struct cfg_connection *c)
+{
+	apply_gateway(k, c);
 	for (uint32_t i = 0; i < c->n_sas; i++) {
 		check_algorithms(k, &c->sas[i]);
 		check_lifetime(k, &c->sas[i]);

@@ -4,7 +4,7 @@
  */
 #include "config_case.h"
 
-#define ID "/subscriptions/S/resourceGroups/G/providers/Microsoft.Network/"
+#define ARM "/subscriptions/S/resourceGroups/G/providers/Microsoft.Network/"
 
 /* One VNet "v" of 10.0.0.0/16 and fd00::/48, subnets given. */
 #define VNET(subnets)                                                                                                  \
@@ -161,7 +161,7 @@ peering_states(void **state)
 
 	/* the remote network is in nobody's file but its owner's */
 	c = case_load("virtualNetworks:\n" NET("a", "10.0.0.0/16",
-		PEER("p", ID "virtualNetworks/far",
+		PEER("p", ARM "virtualNetworks/far",
 			", peeringState: Connected, remoteAddressSpace: {addressPrefixes: [10.9.0.0/16]}")));
 	p = c->vnets[0].peerings;
 	assert_int_equal(p->state, PEERING_INITIATED);
@@ -192,13 +192,13 @@ peerings_refused(void **state)
 		{"virtualNetworks:\n" NET("a", "10.0.0.0/16", PEER("p", "a", "")), "PeeringToItself", 2, NULL},
 		{"virtualNetworks:\n" NET("abc", "10.0.0.0/16", PEER("p", "abd", "")), "InvalidResourceReference", 2,
 			"did you mean 'abc'"},
-		{"virtualNetworks:\n" NET("a", "10.0.0.0/16", PEER("p", ID "subnets/b", "")), "InvalidReference", 2,
+		{"virtualNetworks:\n" NET("a", "10.0.0.0/16", PEER("p", ARM "subnets/b", "")), "InvalidReference", 2,
 			NULL},
 		{"virtualNetworks:\n" NET("a", "10.0.0.0/16", PEER("p", "b", "") ", " PEER("q", "b", ""))
 				NET("b", "10.1.0.0/16", ""),
 			"AnotherPeeringAlreadyReferencesRemoteVnet", 2, "'q' of 'a'"},
 		{"virtualNetworks:\n" NET("a", "10.0.0.0/16",
-			 PEER("p", ID "virtualNetworks/far", "") ", " PEER("q", ID "VirtualNetworks/FAR", "")),
+			 PEER("p", ARM "virtualNetworks/far", "") ", " PEER("q", ARM "VirtualNetworks/FAR", "")),
 			"AnotherPeeringAlreadyReferencesRemoteVnet", 2, NULL},
 		{"virtualNetworks:\n" NET("a", "10.0.0.0/16", PEER("p", "b", "") ", " PEER("P", "c", ""))
 				NET("b", "10.1.0.0/16", "") NET("c", "10.2.0.0/16", ""),
@@ -210,7 +210,8 @@ peerings_refused(void **state)
 				NET("b", "10.1.0.0/16", "") NET("c", "10.1.0.0/24, 10.2.0.0/24", ""),
 			"VnetAddressSpaceOverlapsWithAlreadyPeeredVnet", 2, "10.1.0.0/16, 10.1.0.0/24"},
 		{"virtualNetworks:\n" NET("a", "10.0.0.0/16",
-			 PEER("p", ID "virtualNetworks/far", ", remoteAddressSpace: {addressPrefixes: [10.0.3.0/24]}")),
+			 PEER("p", ARM "virtualNetworks/far",
+				 ", remoteAddressSpace: {addressPrefixes: [10.0.3.0/24]}")),
 			"VnetAddressSpacesOverlap", 2, "10.0.3.0/24"},
 		{"virtualNetworks:\n"
 		 "- {name: a, appliance: {cloud: AzureUSGovernment}, addressSpace: {addressPrefixes: [10.0.0.0/16]},\n"
@@ -273,8 +274,8 @@ peering_flags(void **state)
 
 	/* one remote gateway is enough */
 	case_refuse("virtualNetworks:\n" NET("a", "10.0.0.0/16",
-			    PEER("p", ID "virtualNetworks/x", ", useRemoteGateways: true") ", " PEER(
-				    "q", ID "virtualNetworks/y", ", useRemoteGateways: true")),
+			    PEER("p", ARM "virtualNetworks/x", ", useRemoteGateways: true") ", " PEER(
+				    "q", ARM "virtualNetworks/y", ", useRemoteGateways: true")),
 		"AnotherPeeringUsesRemoteGateways", 2, "'p' already has");
 }
 

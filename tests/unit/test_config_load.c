@@ -1,11 +1,12 @@
 /* The loader: shapes it takes, what it refuses and where it says so, keys, limits, printing. */
+#include "config/schemas.h"
 #include "config_case.h"
 
 #include <dirent.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define ID "/subscriptions/S/resourceGroups/G/providers/Microsoft.Network/"
+#define ARM "/subscriptions/S/resourceGroups/G/providers/Microsoft.Network/"
 
 /* ---- shapes ---------------------------------------------------------------------- */
 
@@ -74,14 +75,14 @@ references_by_name_and_id(void **state)
 	struct config *c = case_load(
 		"virtualNetworks:\n"
 		"- name: Hub\n"
-		"  id: " ID "virtualNetworks/Hub\n"
+		"  id: " ARM "virtualNetworks/Hub\n"
 		"  addressSpace: {addressPrefixes: [10.0.0.0/16]}\n"
 		"  subnets: [{name: Web, addressPrefix: 10.0.1.0/24, networkSecurityGroup: n}]\n"
 		"networkSecurityGroups: [{name: N}]\n"
 		"networkInterfaces:\n"
 		"- {name: a, ipConfigurations: [{subnet: hub/web, privateIPAddress: 10.0.1.4}]}\n"
-		"- {name: b, ipConfigurations: [{subnet: {id: " ID
-		"VirtualNetworks/hub/Subnets/WEB}, privateIPAddress: 10.0.1.5}], networkSecurityGroup: {id: " ID
+		"- {name: b, ipConfigurations: [{subnet: {id: " ARM
+		"VirtualNetworks/hub/Subnets/WEB}, privateIPAddress: 10.0.1.5}], networkSecurityGroup: {id: " ARM
 		"networkSecurityGroups/n}}\n");
 
 	assert_int_equal(c->nics[0].ip_configs[0].subnet, 0);
@@ -97,7 +98,7 @@ references_that_lead_nowhere(void **state)
 {
 	static const char with[] = "virtualNetworks:\n"
 				   "- name: hub\n"
-				   "  id: " ID "virtualNetworks/hub\n"
+				   "  id: " ARM "virtualNetworks/hub\n"
 				   "  addressSpace: {addressPrefixes: [10.0.0.0/16]}\n"
 				   "  subnets: [{name: web, addressPrefix: 10.0.1.0/24}]\n"
 				   "networkInterfaces:\n"
@@ -111,8 +112,8 @@ references_that_lead_nowhere(void **state)
 		{"hup/web", "InvalidResourceReference", "did you mean 'hub'"},
 		{"hub", "InvalidReference", "VNET/NAME"},
 		{"hub/web/x", "InvalidReference", NULL},
-		{"{id: " ID "virtualNetworks/hub}", "InvalidReference", NULL},
-		{"{id: " ID "virtualNetworks/hub/subnets/}", "InvalidReference", NULL},
+		{"{id: " ARM "virtualNetworks/hub}", "InvalidReference", NULL},
+		{"{id: " ARM "virtualNetworks/hub/subnets/}", "InvalidReference", NULL},
 		{"{id: /hub/web/x}", "InvalidReference", NULL},
 		{"{id: "
 		 "/subscriptions/OTHER/resourceGroups/G/providers/Microsoft.Network/virtualNetworks/hub/subnets/web}",
@@ -340,11 +341,11 @@ unsupported_is_refused(void **state)
 			"defaultOutboundAccess", "false", "true"},
 		{"virtualNetworks: [{name: v, addressSpace: {addressPrefixes: [10.0.0.0/8]}, virtualNetworkPeerings: "
 		 "[{name: p, "
-		 "remoteVirtualNetwork: {id: " ID "virtualNetworks/w}, ",
+		 "remoteVirtualNetwork: {id: " ARM "virtualNetworks/w}, ",
 			"peerCompleteVnets", "false", "true"},
 		{"virtualNetworks: [{name: v, addressSpace: {addressPrefixes: [10.0.0.0/8]}, virtualNetworkPeerings: "
 		 "[{name: p, "
-		 "remoteVirtualNetwork: {id: " ID "virtualNetworks/w}, ",
+		 "remoteVirtualNetwork: {id: " ARM "virtualNetworks/w}, ",
 			"enableOnlyIPv6Peering", "true", "false"},
 		{"routeTables: [{name: t, routes: [{name: r, addressPrefix: 10.0.0.0/8, nextHopType: None, ",
 			"hasBgpOverride", "true", "false"},
@@ -547,6 +548,53 @@ printed_keys_are_sorted(void **state)
 	config_free(c);
 }
 
+/* ---- the manual ------------------------------------------------------------------ */
+
+static bool
+is_letter(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+static bool
+has_word(const char *text, const char *word)
+{
+	size_t n = strlen(word);
+
+	for (const char *p = strstr(text, word); p != NULL; p = strstr(p + 1, word))
+		if (!is_letter(p[-1]) && !is_letter(p[n]))
+			return true;
+	return false;
+}
+
+static unsigned int
+look_up_keys(const char *manual, const struct schema *s)
+{
+	unsigned int n = 0;
+
+	for (const struct field *f = s->fields; f->key != NULL; f++) {
+		if (!has_word(manual, f->key))
+			fail_msg("isthmus.conf(5) does not name '%s' of a %s", f->key, s->noun);
+		n += 1 + (f->schema ? look_up_keys(manual, f->schema) : 0);
+	}
+	return n;
+}
+
+static void
+manual_names_every_key(void **state)
+{
+	FILE *from = fopen(CONFIG_MANUAL, "re");
+	char *manual = calloc(1, 1 << 20);
+
+	assert_non_null(from);
+	assert_non_null(manual);
+	assert_true(fread(manual + 1, 1, (1 << 20) - 2, from) > 10000);
+	manual[0] = ' ';
+	fclose(from);
+	assert_true(look_up_keys(manual, &config_schema) > 200);
+	free(manual);
+}
+
 static void
 files_that_cannot_be_read(void **state)
 {
@@ -581,6 +629,7 @@ main(void)
 		cmocka_unit_test(rule_sides),
 		cmocka_unit_test(examples_load_and_print),
 		cmocka_unit_test(printed_keys_are_sorted),
+		cmocka_unit_test(manual_names_every_key),
 		cmocka_unit_test(files_that_cannot_be_read),
 	};
 
