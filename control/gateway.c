@@ -95,7 +95,8 @@ gateway_routes(struct world_build *b)
 	for (uint32_t g = 0; g < b->config->n_gateways; g++) {
 		struct gateway_state *s = &b->gateway[g];
 
-		qsort(s->route, s->n_routes, sizeof(*s->route), compare);
+		if (s->n_routes > 0)
+			qsort(s->route, s->n_routes, sizeof(*s->route), compare);
 		for (uint32_t i = 0; i < s->n_routes; i++)
 			s->route[i].best = i == 0 || !prefix_equal(&s->route[i - 1].prefix, &s->route[i].prefix);
 	}

@@ -156,7 +156,8 @@ vnet_nics(struct world_build *b)
 			add_nic(b, nic, &nic->ip_configs[k]);
 		}
 	}
-	qsort(b->nic_address, b->n_nic_addresses, sizeof(*b->nic_address), nic_address_compare);
+	if (b->n_nic_addresses > 0)
+		qsort(b->nic_address, b->n_nic_addresses, sizeof(*b->nic_address), nic_address_compare);
 }
 
 const struct cfg_nic *

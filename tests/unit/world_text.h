@@ -3,6 +3,9 @@
 
 #include "config/config.h"
 #include "control/world.h"
+#include "dataplane/route.h"
+
+#include <rte_byteorder.h>
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -79,5 +82,101 @@ world_print(const struct world_text *t, const char *vnet, const char *subnet)
 			prefix_text(&r->prefix, prefix, sizeof(prefix)), effective_type_name(r->type), hop,
 			r->name ? r->name : "-");
 	}
+	return text;
+}
+
+/* ---- what a packet meets ------------------------------------------------------------- */
+
+/* The compiled table of one interface; NULL gateway table where it has none. */
+struct world_routes {
+	struct routes *routes;
+	struct gateway_table *gateway;
+};
+
+static inline struct world_routes
+world_routes_of(const struct world *w, uint16_t iface)
+{
+	const struct routes_spec *spec = &w->spec.routes[w->spec.iface[iface].routes];
+	struct world_routes r = {0};
+	char error[200] = "";
+
+	if (spec->gateway >= 0) {
+		r.gateway = gateway_table_build(&w->spec.gateway_table[spec->gateway], error, sizeof(error));
+		if (r.gateway == NULL)
+			fail_msg("%s", error);
+	}
+	r.routes = routes_build(spec, r.gateway, error, sizeof(error));
+	if (r.routes == NULL)
+		fail_msg("%s", error);
+	return r;
+}
+
+static inline const struct hop_spec *
+world_lookup(const struct world *w, const struct world_routes *r, const struct ip_addr *a)
+{
+	return &w->spec.hop[a->family == IP_V4 ? routes_lookup_v4(r->routes, rte_cpu_to_be_32(address_v4(a)))
+					       : routes_lookup_v6(r->routes, a->b)];
+}
+
+static inline void
+world_routes_free(struct world_routes *r)
+{
+	routes_free(r->routes);
+	gateway_table_free(r->gateway);
+}
+
+/* Interface by its name ("vnet/subnet", "uplink NAME", "gateway NAME"). */
+static inline uint16_t
+world_iface(const struct world_text *t, const char *name)
+{
+	for (uint16_t i = 1; i < t->world->spec.n_ifaces; i++) {
+		if (strcmp(names_text(t->names, t->world->spec.iface[i].name), name) == 0)
+			return i;
+	}
+	fail_msg("no interface %s", name);
+	return IFACE_NONE;
+}
+
+/* What happens to a packet, in words: "subnet IFACE", "neighbour IFACE ADDRESS", "uplink IFACE", "tunnel NAME",
+ * "local", "drop REASON NAME"; then " unless forwarded PEERING". */
+static inline const char *
+world_hop(const struct world_text *t, const char *iface, const char *destination)
+{
+	static char text[400];
+	struct world_routes r = world_routes_of(t->world, world_iface(t, iface));
+	const struct hop_spec *h;
+	struct ip_addr a;
+	char address[ADDRESS_TEXT_MAX];
+	size_t used = 0;
+
+	assert_int_equal(address_parse(destination, &a), 0);
+	h = world_lookup(t->world, &r, &a);
+#define SAY(...) used += (size_t)snprintf(text + used, sizeof(text) - used, __VA_ARGS__)
+#define IFACE(id) names_text(t->names, t->world->spec.iface[id].name)
+	switch (h->kind) {
+	case HOP_DROP:
+		SAY("drop %s %s", drop_name(h->reason), names_text(t->names, h->name));
+		break;
+	case HOP_SUBNET:
+		SAY("subnet %s", IFACE(h->iface));
+		break;
+	case HOP_NEIGHBOUR:
+		SAY("neighbour %s %s", IFACE(h->iface), address_text(&h->address, address, sizeof(address)));
+		break;
+	case HOP_UPLINK:
+		SAY("uplink %s", IFACE(h->iface));
+		break;
+	case HOP_TUNNEL:
+		SAY("tunnel %s", names_text(t->names, t->world->spec.tunnel[h->tunnel].name));
+		break;
+	case HOP_LOCAL:
+		SAY("local");
+		break;
+	}
+	if (h->deny_forwarded)
+		SAY(" unless forwarded %s", names_text(t->names, h->deny_name));
+#undef SAY
+#undef IFACE
+	world_routes_free(&r);
 	return text;
 }
