@@ -1,0 +1,518 @@
+/* The ciphers of ESP: known answers, mixtures, and no byte outside of the packet. */
+#include "drivers/crypto.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define ESP_HEADER 8
+
+static struct crypto_worker *worker;
+
+static size_t
+unhex(uint8_t *to, const char *text)
+{
+	size_t n = 0;
+
+	for (; *text; text += 2) {
+		unsigned byte;
+
+		assert_int_equal(sscanf(text, "%2x", &byte), 1);
+		to[n++] = (uint8_t)byte;
+	}
+	return n;
+}
+
+static struct crypto_key *
+key_make(const struct cfg_sa *c)
+{
+	struct crypto_key *k;
+
+	assert_int_equal(crypto_key_create(c, &k), 0);
+	return k;
+}
+
+/* ---- known answers ------------------------------------------------------------------ */
+
+/* The GCM cases of draft-mcgrew-gcm-test-01. aad: SPI and the number as authenticated (12 bytes: ESN). */
+static const struct gcm_case {
+	const char *key, *nonce, *clear, *aad, *cipher, *tag;
+} gcm_cases[] = {
+	{"4c80cdefbb5d10da906ac73c3613a634", "2e443b684956ed7e3b244cfe",
+		"45000048699a000080114db7c0a80102c0a801010a9bf15638d301000001000000000000045f736970045f7564700373697009"
+		"6379"
+		"626572636974790"
+		"2646b000021000101020201",
+		"000043218765432100000000",
+		"fecf537e729d5b07dc30df528dd22b768d1b98736696a6fd348509fa13ceac34cfa2436f14a3f3cf65925bf1f4a13c5d15b21e"
+		"1884"
+		"f5ff6247aeabb786b93bce61bc17d768fd9732",
+		"459018148f6cbe722fd04796562dfdb4"},
+	{"feffe9928665731c6d6a8f9467308308", "cafebabefacedbaddecaf888",
+		"4500003e698f000080114dccc0a80102c0a801010a980035002a2343b2d0010000010000000000000373697009637962657263"
+		"697"
+		"47902646b00000100010001",
+		"0000a5f80000000a",
+		"deb22cd9b07c72c16e3a65beeb8df304a5a5897d33ae530f1ba76d5d114d2a5c3de81827c10e9a4f51330d0eec416642cfbb85"
+		"a5b4"
+		"7e48a4ec3b9ba95d918bd1",
+		"83b70d3aa8bc6ee4c309e9d85a41ad4a"},
+	{"abbccddef00112233445566778899aababbccddef00112233445566778899aab", "112233440102030405060708",
+		"4500003069a6400080062690c0a801029389155e0a9e008b2dc57ee0000000007002400020bf0000020405b401010402010202"
+		"01",
+		"4a2cbfe300000002",
+		"ff425c9b724599df7a3bcd510194e00d6a78107f1b0b1cbf06efae9d65a5d763748a637985771d347f0545659f14e99def842d"
+		"8e",
+		"b335f4eecfdbf831824b4c4915956c96"},
+	{"00000000000000000000000000000000", "000000000000000000000000",
+		"4500003c99c500008001cb7a40679318010101010800075c020044006162636465666768696a6b6c6d6e6f7071727374757677"
+		"616"
+		"2636465666768"
+		"6901020201",
+		"0000000000000001",
+		"4688daf2f973a392732909c331d56d60f694abaa414b5e7ff5fdcdfff5e9a284456476492719ffb64de7d9dca1e1d894bc3bd5"
+		"7873"
+		"ed4d181d19d4d5c8c18af3",
+		"f821d496eeb096e98ad2b69e4799c71d"},
+	{"3de09874b388e6491988d0c3607eae1f", "57690e434e280000a2fca1a3",
+		"4500003c99c300008001cb7c40679318010101010800085c020043006162636465666768696a6b6c6d6e6f7071727374757677"
+		"616"
+		"2636465666768"
+		"6901020201",
+		"42f67e3f1010101010101010",
+		"fba2caa4853cf9f0f22cb10d86dd83b0fec75691cf1a04b00d1138ec9c35791765acbd8701ad79845bf9fe3fba487bc91755e6"
+		"662b"
+		"4c8d0d1f5e22739530320a",
+		"e0d731cc978ecafaeae88f00e80d6e48"},
+	{"3de09874b388e6491988d0c3607eae1f", "57690e434e280000a2fca1a3",
+		"4500001c42a200008001441f406793b6e00000020a00f5ff01020201", "42f67e3f1010101010101010",
+		"fba2ca845e5df9f0f22c3e6e86dd831e1fc65792cd1af9130e1379ed", "369f071f35e034be95f112e4e7d05d35"},
+	{"feffe9928665731c6d6a8f9467308308feffe9928665731c", "cafebabefacedbaddecaf888",
+		"45000028a4ad4000400678800a01038f0a010612802306b8cb712602dd6bb03e501016d075680001", "0000a5f80000000a",
+		"a5b1f8066029aea40e598b8122de02420938b3ab33f828e687b8858b5bfbdbd0315b27452144cc77",
+		"95457b9652037f5318027b5b4cd7a636"},
+	{"abbccddef00112233445566778899aab", "decaf888cafedebaceface74",
+		"4500004933ba00007f119106c3fb1d10c2b1d326c02831ce0035dd7b800302d500004e20001e8c18d75b81dc91baa0476b91b9"
+		"2428"
+		"0389d92c963bac046ec959b6266c04722b14923010101",
+		"000001000000000000000001",
+		"18a6fd42f72cbf4ab2a2ea901f73d814e3e7f243d95412e1c349c1d2fbec168f9190feebaf2cb01984e65863965d7472b79da3"
+		"45e0"
+		"e780191f0d2f0e0f496c226f2127b27db35724e7845d68",
+		"651f57e65f354f75ff17015769623436"},
+	{"abbccddef00112233445566778899aababbccddef00112233445566778899aab", "73616c74616e640169766563",
+		"45080028732c00004006e9f90a0106120a01038f06b88023dd6bafbecb71260250101f646d540001",
+		"17405e67156f3126dd0db99b",
+		"f2d69ecdbd5a0d5b8d5ef38bad4da58d1f278fde98ef67549d524a3018d9a57ff4d3a31ce673119e",
+		"451626c2415771e3b7eebca614c89b35"},
+	{"3de09874b388e6491988d0c3607eae1f", "57690e434e280000a2fca1a3",
+		"45000049333e00007f119182c3fb1d10c2b1d326c02831ce0035cb458003025b000001e0001e8c18d65759d52284a0352c7147"
+		"5c88"
+		"80391c764d6e5ee0496b325ae270c03899493915010101",
+		"42f67e3f1010101010101010",
+		"fba2cad12fc1f9f00d3cebf305410db83d7784b607323d220f24b0a97d54182800cadb0f68d99ef0e0c0c89ae9bea8884e52d6"
+		"5bc1"
+		"afd0740f742444747b5b39ab533163aad4550ee5160975",
+		"cdb608c5769189609763b8e18caa81e2"},
+	{"abbccddef00112233445566778899aababbccddef00112233445566778899aab", "73616c74616e640169766563",
+		"636973636f0172756c657301746865016e6574776501646566696e6501746865746563686e6f6c6f6769657301746861747769"
+		"6c6c"
+		"01646566696e65746f6d6f72726f7701020201",
+		"17405e67156f3126dd0db99b",
+		"d4b7ed86a1777f2ea13d6973d324c69e7b43f826fb56831226508bebd2dceb18d0a6df10e5487df074113e14c641024e3e6773"
+		"d91a"
+		"62ee429b043a10e3efe6b012a49363412364f8",
+		"c0cac587f249e56b11e24f30e44ccc76"},
+	{"7d773d00c144c525ac619d18c84a3f47", "d966426743457e9182443bc6", "01020201", "335467aeffffffff", "437f866b",
+		"cb3f699fe9b0822bac961c4504bef270"},
+	{"abbccddef00112233445566778899aab", "decaf888cafedebaceface74", "746f016265016f72016e6f7401746f0162650001",
+		"000001000000000000000001", "29c9fc69a197d038ccdd14e2ddfcaa0543332164",
+		"412503524303ed3c6c5f283843af8c3e"},
+	{"6c6567616c697a656d6172696a75616e61616e64646f69746265666f72656961", "7475726e333021696765746d",
+		"45000030da3a00008001df3bc0a80005c0a800010800c6cd020007006162636465666768696a6b6c6d6e6f7071727374010202"
+		"0"
+		"1",
+		"796b6963ffffffffffffffff",
+		"f97ab2aa356d8edce17644ac8c78e25dd24dedbb29ebf1b64a274b39b49c3a864cd3d78ca4ae68a32b42458fb57dbe821dcc63"
+		"b9",
+		"d0937ba2945f669368661a329fb4c053"},
+};
+
+/* An ESP packet from a case. Returns its length to the ICV. */
+static uint16_t
+gcm_packet(const struct gcm_case *c, uint8_t *esp, uint64_t *sequence, bool *esn)
+{
+	uint8_t aad[12], nonce[12];
+	size_t aad_size = unhex(aad, c->aad), n;
+
+	unhex(nonce, c->nonce);
+	*esn = aad_size == 12;
+	*sequence = 0;
+	for (size_t i = 4; i < aad_size; i++)
+		*sequence = *sequence << 8 | aad[i];
+	memcpy(esp, aad, 4);
+	memcpy(esp + 4, aad + aad_size - 4, 4);
+	memcpy(esp + 8, nonce + 4, 8);
+	n = unhex(esp + 16, c->cipher);
+	unhex(esp + 16 + n, c->tag);
+	return (uint16_t)(16 + n);
+}
+
+static void
+gcm_known(void **unused)
+{
+	static const enum cfg_encryption by_size[] = {
+		[16] = ENC_AES_GCM_128, [24] = ENC_AES_GCM_192, [32] = ENC_AES_GCM_256};
+
+	for (size_t i = 0; i < sizeof(gcm_cases) / sizeof(gcm_cases[0]); i++) {
+		const struct gcm_case *c = &gcm_cases[i];
+		struct cfg_sa sa = {.integrity = INTEG_NONE};
+		uint8_t esp[256], clear[128], salt[12];
+		struct crypto_op op = {.esp = esp};
+		struct crypto_key *k;
+		size_t key_size = unhex(sa.enc_key, c->key), n = unhex(clear, c->clear);
+
+		unhex(salt, c->nonce);
+		memcpy(sa.enc_key + key_size, salt, 4);
+		sa.enc_key_len = (uint8_t)key_size + 4;
+		sa.encryption = by_size[key_size];
+		op.length = gcm_packet(c, esp, &op.sequence, &sa.esn);
+		assert_int_equal(op.length, 16 + n);
+		op.key = k = key_make(&sa);
+		crypto_open(worker, &op, 1);
+		assert_true(op.ok);
+		assert_memory_equal(esp + 16, clear, n);
+
+		/* any other high half is another packet */
+		gcm_packet(c, esp, &op.sequence, &sa.esn);
+		op.sequence += 1ull << 32;
+		crypto_open(worker, &op, 1);
+		assert_int_equal(op.ok, !sa.esn);
+		crypto_key_free(k);
+	}
+}
+
+/* CBC with HMAC: whole ESP packets, SPI 52, number 1; clear text with padding 1, 2, ... and next header. */
+static const struct chain_case {
+	enum cfg_integrity integrity;
+	const char *auth, *clear, *esp;
+} chain_cases[] = {
+	{INTEG_SHA256_128, "de34560000007800001000000000000210304000010203040a0b0c0d05060708",
+		"45000032000100001f11178bc0a8016fc0a8017000090009001e0000be9be95500000021000000000000000000000000000001"
+		"02030405"
+		"06070809"
+		"0a0b0c0c04",
+		"000000340000000134126745ffff000020bfe8390000000067b5466e7817d35aac626262b0579b09194f0659c8b030651f4557"
+		"4172172"
+		"8e9ad50be441d2d9ad048750d1c8d24a86f6b24b65d431e55f0f7141ff261d4e03016be1b5cccb7661c47ad076cd5cbce6c"},
+	{INTEG_SHA384_192,
+		"10304000010203040a0b0c0d05060708de34560000007800001000000010000210304000010203341a0b0c0d05060708",
+		"45000032000100001f11178bc0a8016fc0a8017000090009001e0000be9be95500000021000000000000000000000000000001"
+		"02030405"
+		"06070809"
+		"0a0b0c0c04",
+		"0000003400000001000000000000000000000000000000004424b9d80fbea33fc9c0a2cbaada3fc60e8875962550074d52f475"
+		"ecd8cd"
+		"e4cf859abc9e840fbb83720c7f580246eb866ed1cf056ad1d2c6b594090a3edf09fb0ab7b49717f220affa90924de40eef5ae8"
+		"4346a85"
+		"e3f5246"},
+	{INTEG_SHA512_256,
+		"de34560000007800001000000000000210304000010203040a0b0c0d05060708de345600000078000010000000100002103040"
+		"00010203"
+		"341a0b0c0d05060708",
+		"45000032000100001f11178bc0a8016fc0a8017000090009001e0000be9be95500000021000000000000000000000000000001"
+		"02030405"
+		"06070809"
+		"0a0b0c0c04",
+		"00000034000000014232766545352441f0c1b44000000000d03223f7cd3ddbd570191bf58feb983d415c28ddfdccdda2eb434c"
+		"132da198"
+		"87923a1f67208d9e8e51214ca9ffadfb5d57a31691aa75c728424e8f8e8437940974fa700dd137e27c54dd2eb4f4544b12e0af"
+		"4a0a0b5257"
+		"9d36dcac02fb553405"},
+	{INTEG_SHA256_128, "de34560000007800001000000000000210304000010203040a0b0c0d05060708",
+		"60000000002006382607f8b0400c0c03000000000000001a20010470e5bfdead49572174e82c48870019f9c79563979c03a088"
+		"31801"
+		"2a7d6258300000204056a01010402010303070102030405060629",
+		"000000340000000145adfe2378561200f0c1053c000000001b1c986e2ace61efc1dd25965cb1b0154725b78b00b6bbe62e29cb"
+		"4a9400"
+		"f073db1432d9a2df222f523e7977f317aa401c572712824435b864e0aa5c10c797359c6b1cf7e7bd83337748447da413743b6a"
+		"91d0d8"
+		"7d4145235dc92d087ad8258e"},
+};
+
+static void
+chain_known(void **unused)
+{
+	for (size_t i = 0; i < sizeof(chain_cases) / sizeof(chain_cases[0]); i++) {
+		const struct chain_case *c = &chain_cases[i];
+		struct cfg_sa sa = {.encryption = ENC_AES_CBC_128, .integrity = c->integrity, .enc_key_len = 16};
+		uint8_t esp[256], clear[128];
+		size_t size = unhex(esp, c->esp), n = unhex(clear, c->clear);
+		struct crypto_op op = {.esp = esp, .sequence = 1, .length = (uint16_t)(ESP_HEADER + 16 + n)};
+		struct crypto_key *k;
+
+		unhex(sa.enc_key, "000405012300000000000a0b0c0f0000");
+		sa.auth_key_len = (uint8_t)unhex(sa.auth_key, c->auth);
+		op.key = k = key_make(&sa);
+		assert_int_equal(op.length + crypto_key_sizes(k).icv, size);
+		crypto_open(worker, &op, 1);
+		assert_true(op.ok);
+		assert_memory_equal(esp + ESP_HEADER + 16, clear, n);
+		crypto_key_free(k);
+	}
+}
+
+static void
+sha256_known(void **unused)
+{
+	uint8_t digest[32], expected[32];
+
+	crypto_sha256("abc", 3, digest);
+	unhex(expected, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+	assert_memory_equal(digest, expected, 32);
+	crypto_sha256("", 0, digest);
+	unhex(expected, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+	assert_memory_equal(digest, expected, 32);
+}
+
+/* ---- every kind --------------------------------------------------------------------- */
+
+struct pair {
+	struct crypto_key *seal, *open;
+	struct crypto_sizes sizes;
+};
+
+#define KINDS 18
+
+static struct cfg_sa
+kind_config(uint32_t kind, bool esn)
+{
+	static const struct {
+		enum cfg_encryption encryption;
+		uint8_t key;
+	} combined[] = {{ENC_AES_GCM_128, 20}, {ENC_AES_GCM_192, 28}, {ENC_AES_GCM_256, 36}, {ENC_AES_GMAC_128, 20},
+		{ENC_AES_GMAC_192, 28}, {ENC_AES_GMAC_256, 36}},
+	  chained[] = {{ENC_NULL, 0}, {ENC_AES_CBC_128, 16}, {ENC_AES_CBC_256, 32}};
+	static const uint8_t auth[] = {20, 32, 48, 64};
+	struct cfg_sa c = {.esn = esn};
+
+	if (kind < 6) {
+		c.encryption = combined[kind].encryption;
+		c.enc_key_len = combined[kind].key;
+		c.integrity = INTEG_NONE;
+	} else {
+		c.encryption = chained[(kind - 6) / 4].encryption;
+		c.enc_key_len = chained[(kind - 6) / 4].key;
+		c.integrity = INTEG_SHA1_96 + (kind - 6) % 4;
+		c.auth_key_len = auth[(kind - 6) % 4];
+	}
+	assert_int_equal(crypto_random(c.enc_key, c.enc_key_len), 0);
+	assert_int_equal(crypto_random(c.auth_key, c.auth_key_len), 0);
+	return c;
+}
+
+static struct pair
+pair_make(uint32_t kind, bool esn)
+{
+	struct cfg_sa c = kind_config(kind, esn);
+	struct pair p;
+
+	p.open = key_make(&c);
+	c.outbound = true;
+	p.seal = key_make(&c);
+	p.sizes = crypto_key_sizes(p.seal);
+	return p;
+}
+
+static void
+pair_free(struct pair *p)
+{
+	crypto_key_free(p->seal);
+	crypto_key_free(p->open);
+}
+
+/* One burst of everything, in random order and lengths: each packet as if it were alone. */
+static void
+mixed_bursts(void **unused)
+{
+	static uint8_t buffer[CRYPTO_BURST_MAX][2048], clear[CRYPTO_BURST_MAX][2048];
+	struct pair pair[2 * KINDS];
+
+	for (uint32_t i = 0; i < 2 * KINDS; i++)
+		pair[i] = pair_make(i % KINDS, i / KINDS);
+	for (uint32_t round = 0; round < 300; round++) {
+		struct crypto_op op[CRYPTO_BURST_MAX];
+		const struct pair *of[CRYPTO_BURST_MAX];
+		uint16_t n = 1 + (uint16_t)(rand() % CRYPTO_BURST_MAX);
+		uint64_t spoiled = 0;
+
+		for (uint16_t i = 0; i < n; i++) {
+			of[i] = &pair[rand() % (2 * KINDS)];
+			op[i] = (struct crypto_op){.key = of[i]->seal,
+				.esp = buffer[i],
+				.sequence = (uint64_t)rand() << 20 | (uint64_t)rand(),
+				.length = (uint16_t)(ESP_HEADER + of[i]->sizes.iv +
+						     of[i]->sizes.block * (1 + rand() % (1400 / of[i]->sizes.block)))};
+			assert_int_equal(crypto_random(buffer[i], op[i].length), 0);
+			memcpy(clear[i], buffer[i], op[i].length);
+		}
+		crypto_seal(worker, op, n);
+		for (uint16_t i = 0; i < n; i++) {
+			op[i].key = of[i]->open;
+			if (rand() % 8 == 0) {
+				buffer[i][rand() % (op[i].length + of[i]->sizes.icv)] ^= 1 << rand() % 8;
+				spoiled |= 1ull << i;
+			}
+		}
+		crypto_open(worker, op, n);
+		for (uint16_t i = 0; i < n; i++) {
+			uint32_t header = ESP_HEADER + of[i]->sizes.iv;
+
+			assert_int_equal(op[i].ok, !(spoiled >> i & 1));
+			if (op[i].ok)
+				assert_memory_equal(buffer[i] + header, clear[i] + header, op[i].length - header);
+		}
+	}
+	for (uint32_t i = 0; i < 2 * KINDS; i++)
+		pair_free(&pair[i]);
+}
+
+/* Between two pages that nobody may touch: the packet ends with its page, or starts with it. */
+static void
+stays_inside(void **unused)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	uint8_t *map = mmap(NULL, 3 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), *inside = map + page;
+
+	assert_true(map != MAP_FAILED);
+	assert_int_equal(mprotect(inside, page, PROT_READ | PROT_WRITE), 0);
+	for (uint32_t i = 0; i < 2 * KINDS; i++) {
+		struct pair p = pair_make(i % KINDS, i / KINDS);
+
+		for (uint32_t size = p.sizes.block; size < 1500; size += p.sizes.block) {
+			uint16_t length = (uint16_t)(ESP_HEADER + p.sizes.iv + size);
+
+			for (int end = 0; end < 2; end++) {
+				uint8_t *esp = end ? inside + page - length - p.sizes.icv : inside;
+				struct crypto_op op = {.key = p.seal, .esp = esp, .sequence = 77, .length = length};
+
+				memset(inside, 0x5a, page);
+				crypto_seal(worker, &op, 1);
+				for (uint8_t *b = inside; b < inside + page; b++)
+					if (b < esp || b >= esp + length + p.sizes.icv)
+						assert_int_equal(*b, 0x5a);
+				op.key = p.open;
+				crypto_open(worker, &op, 1);
+				assert_true(op.ok);
+			}
+		}
+		pair_free(&p);
+	}
+	munmap(map, 3 * page);
+}
+
+/* CBC's IV must not be guessable, nor repeat from one life of a key to the next. */
+static void
+cbc_iv_is_unpredictable(void **unused)
+{
+	struct cfg_sa c = kind_config(6 + 4, false);
+	uint8_t iv[200][16];
+
+	c.outbound = true;
+	for (int life = 0; life < 2; life++) {
+		struct crypto_key *k = key_make(&c);
+
+		for (int i = 0; i < 100; i++) {
+			uint8_t esp[128] = {0};
+			struct crypto_op op = {.key = k, .esp = esp, .sequence = (uint64_t)i, .length = 8 + 16 + 32};
+
+			crypto_seal(worker, &op, 1);
+			memcpy(iv[life * 100 + i], esp + 8, 16);
+		}
+		crypto_key_free(k);
+	}
+	for (int i = 0; i < 200; i++) {
+		for (int k = 0; k < i; k++) {
+			int bits = 0;
+
+			for (int b = 0; b < 16; b++)
+				bits += __builtin_popcount(iv[i][b] ^ iv[k][b]);
+			assert_true(bits > 20); /* 64 +- 6 expected: 20 is out of reach by chance */
+		}
+	}
+}
+
+static void
+wrong_keys_are_refused(void **unused)
+{
+	struct crypto_key *k;
+
+	for (uint32_t kind = 0; kind < KINDS; kind++) {
+		struct cfg_sa c = kind_config(kind, false), bad = c;
+
+		bad.enc_key_len++;
+		assert_int_not_equal(crypto_key_create(&bad, &k), 0);
+		assert_null(k);
+		bad = c;
+		bad.auth_key_len++;
+		if (kind >= 6)
+			assert_int_not_equal(crypto_key_create(&bad, &k), 0);
+		bad = c;
+		bad.integrity = kind < 6 ? INTEG_SHA256_128 : INTEG_NONE;
+		assert_int_not_equal(crypto_key_create(&bad, &k), 0);
+	}
+	crypto_key_free(NULL);
+	crypto_worker_free(NULL);
+}
+
+static void
+equal_bytes(void **unused)
+{
+	uint8_t a[32] = {0}, b[32] = {0};
+
+	assert_true(crypto_equal(a, b, 32));
+	for (int i = 0; i < 32 * 8; i++) {
+		b[i / 8] ^= 1 << i % 8;
+		assert_false(crypto_equal(a, b, 32));
+		b[i / 8] ^= 1 << i % 8;
+	}
+	assert_true(crypto_equal(a, b, 0));
+}
+
+static int
+start(void **unused)
+{
+	worker = crypto_worker_create();
+	return worker ? 0 : -1;
+}
+
+static int
+stop(void **unused)
+{
+	crypto_worker_free(worker);
+	return 0;
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(gcm_known),
+		cmocka_unit_test(chain_known),
+		cmocka_unit_test(sha256_known),
+		cmocka_unit_test(mixed_bursts),
+		cmocka_unit_test(stays_inside),
+		cmocka_unit_test(cbc_iv_is_unpredictable),
+		cmocka_unit_test(wrong_keys_are_refused),
+		cmocka_unit_test(equal_bytes),
+	};
+
+	return cmocka_run_group_tests_name("crypto", tests, start, stop);
+}
