@@ -280,6 +280,14 @@ associations_accepted(void **state)
 	assert_false(s[1].udp_encap);
 	config_free(c);
 
+	/* the gateway's word on replay protection goes for what enters */
+	c = case_load(
+		BASE GATEWAY("g", "v", "i", ", disableIPSecReplayProtection: true") GATEWAY("h", "w", "j", "") UPLINK
+		"connections:\n" SAS_OF("c", "g", "h", "    - {direction: out, spi: 300, " GCM K20 "}\n" IN));
+	assert_int_equal(c->connections[0].sas[0].replay_window, 1024);
+	assert_int_equal(c->connections[0].sas[1].replay_window, 0);
+	config_free(c);
+
 	/* both ends of two associations in one file: a laboratory */
 	case_accept(SAS("    - {direction: out, spi: 300, " GCM K20 "}\n    - {direction: in, spi: 301, " GCM L20
 			"}\n" SAS_OF("d", "h", "g",
