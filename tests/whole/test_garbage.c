@@ -3,6 +3,7 @@
  * Half the frames are random bytes behind a link header that is ours, half are sound packets with a
  * few bytes changed. GARBAGE_FRAMES sets how many (2,000,000 by default).
  */
+#include "lab.h"
 #include "whole.h"
 
 #include "dataplane/worker.h"
@@ -12,43 +13,6 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const char lab[] =
-	"appliance:\n"
-	"  name: lab\n"
-	"  flows: 4096\n"
-	"  ports: [{name: pa, driver: ring}, {name: pb, driver: ring}, {name: w, driver: ring}]\n"
-	"  attachments: [{subnet: v/a, port: pa}, {subnet: v/b, port: pb, vlan: 5}]\n"
-	"  uplinks: [{name: u, port: w, addresses: [192.0.2.1/24, '2001:db8::1/64'], gateway: 192.0.2.254}]\n"
-	"publicIPAddresses: [{name: ip, ipAddress: 192.0.2.1}]\n"
-	"virtualNetworks:\n"
-	"  - name: v\n"
-	"    addressSpace: {addressPrefixes: [10.0.0.0/16, 'fd00::/48']}\n"
-	"    subnets:\n"
-	"      - {name: a, addressPrefixes: [10.0.1.0/24, 'fd00:0:0:1::/64'], networkSecurityGroup: {id: n}}\n"
-	"      - {name: b, addressPrefixes: [10.0.2.0/24, 'fd00:0:0:2::/64']}\n"
-	"      - {name: GatewaySubnet, addressPrefix: 10.0.255.0/27}\n"
-	"networkSecurityGroups:\n"
-	"  - name: n\n"
-	"    securityRules:\n"
-	"      - {name: r, priority: 100, direction: Inbound, access: Deny, protocol: Tcp, sourceAddressPrefix: '*', "
-	"sourcePortRange: '*', destinationAddressPrefix: '*', destinationPortRange: '22'}\n"
-	"networkInterfaces:\n"
-	"  - {name: hb, macAddress: 02-00-00-00-0b-10, ipConfigurations: [{name: c, privateIPAddress: 10.0.2.10, "
-	"subnet: v/b}]}\n"
-	"virtualNetworkGateways:\n"
-	"  - {name: gw, gatewayType: Vpn, vpnType: RouteBased, ipConfigurations: [{name: c, subnet: v/GatewaySubnet, "
-	"publicIPAddress: {id: ip}}]}\n"
-	"localNetworkGateways: [{name: there, gatewayIpAddress: 192.0.2.9, "
-	"localNetworkAddressSpace: {addressPrefixes: [10.9.0.0/16]}}]\n"
-	"connections:\n"
-	"  - name: c\n"
-	"    connectionType: IPsec\n"
-	"    virtualNetworkGateway1: {id: gw}\n"
-	"    localNetworkGateway2: {id: there}\n"
-	"    appliance: {securityAssociations: [{direction: out, spi: 0x1001, encryption: aes-gcm-128, "
-	"key: '000102030405060708090a0b0c0d0e0f10111213'}, {direction: in, spi: 0x1002, encryption: aes-gcm-128, "
-	"key: '202122232425262728292a2b2c2d2e2f30313233', encapsulation: {}}]}\n";
 
 static uint64_t seed = 0x9e3779b97f4a7c15ull;
 
@@ -135,7 +99,7 @@ garbage_is_survived_and_counted(void **state)
 	uint64_t frames = said ? strtoull(said, NULL, 10) : 2000000;
 	struct worker_stats s;
 
-	whole_start(lab);
+	whole_start(lab_everything);
 	for (uint64_t i = 0; i < frames; i++) {
 		uint16_t port = rnd() % 3;
 

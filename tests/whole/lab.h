@@ -1,0 +1,41 @@
+/* A world with something of everything: two subnets (one on a VLAN), an NSG, an uplink, a tunnel with one SA raw and
+ * one in UDP. Ports pa, pb and w; for garbage and fuzzing.
+ */
+#pragma once
+
+static const char lab_everything[] =
+	"appliance:\n"
+	"  name: lab\n"
+	"  flows: 4096\n"
+	"  ports: [{name: pa, driver: ring}, {name: pb, driver: ring}, {name: w, driver: ring}]\n"
+	"  attachments: [{subnet: v/a, port: pa}, {subnet: v/b, port: pb, vlan: 5}]\n"
+	"  uplinks: [{name: u, port: w, addresses: [192.0.2.1/24, '2001:db8::1/64'], gateway: 192.0.2.254}]\n"
+	"publicIPAddresses: [{name: ip, ipAddress: 192.0.2.1}]\n"
+	"virtualNetworks:\n"
+	"  - name: v\n"
+	"    addressSpace: {addressPrefixes: [10.0.0.0/16, 'fd00::/48']}\n"
+	"    subnets:\n"
+	"      - {name: a, addressPrefixes: [10.0.1.0/24, 'fd00:0:0:1::/64'], networkSecurityGroup: {id: n}}\n"
+	"      - {name: b, addressPrefixes: [10.0.2.0/24, 'fd00:0:0:2::/64']}\n"
+	"      - {name: GatewaySubnet, addressPrefix: 10.0.255.0/27}\n"
+	"networkSecurityGroups:\n"
+	"  - name: n\n"
+	"    securityRules:\n"
+	"      - {name: r, priority: 100, direction: Inbound, access: Deny, protocol: Tcp, sourceAddressPrefix: '*', "
+	"sourcePortRange: '*', destinationAddressPrefix: '*', destinationPortRange: '22'}\n"
+	"networkInterfaces:\n"
+	"  - {name: hb, macAddress: 02-00-00-00-0b-10, ipConfigurations: [{name: c, privateIPAddress: 10.0.2.10, "
+	"subnet: v/b}]}\n"
+	"virtualNetworkGateways:\n"
+	"  - {name: gw, gatewayType: Vpn, vpnType: RouteBased, ipConfigurations: [{name: c, subnet: v/GatewaySubnet, "
+	"publicIPAddress: {id: ip}}]}\n"
+	"localNetworkGateways: [{name: there, gatewayIpAddress: 192.0.2.9, "
+	"localNetworkAddressSpace: {addressPrefixes: [10.9.0.0/16]}}]\n"
+	"connections:\n"
+	"  - name: c\n"
+	"    connectionType: IPsec\n"
+	"    virtualNetworkGateway1: {id: gw}\n"
+	"    localNetworkGateway2: {id: there}\n"
+	"    appliance: {securityAssociations: [{direction: out, spi: 0x1001, encryption: aes-gcm-128, "
+	"key: '000102030405060708090a0b0c0d0e0f10111213'}, {direction: in, spi: 0x1002, encryption: aes-gcm-128, "
+	"key: '202122232425262728292a2b2c2d2e2f30313233', encapsulation: {}}]}\n";
