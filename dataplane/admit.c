@@ -136,6 +136,7 @@ admit_wire(struct worker *w, const struct iface *i, struct packet *p)
 		if (i->kind == IFACE_UPLINK)
 			break;
 		if (from_forwarder(w, i, p)) {
+			p->flags |= PKT_FORWARDED;
 			if (foreign_to_vnet(i, p))
 				p->flags |= PKT_FOREIGN;
 			break;

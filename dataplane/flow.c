@@ -116,9 +116,9 @@ struct probe {
 };
 
 static inline void
-probe_prepare(struct flow_table *t, struct probe *q, const struct packet *p, uint16_t iface, bool inbound)
+probe_prepare(struct flow_table *t, struct probe *q, const struct packet *p, uint16_t end, bool inbound)
 {
-	flow_key_build(&q->key, p, iface, inbound);
+	flow_key_build(&q->key, p, end, inbound);
 	q->half = half_of(t, q->key.v6);
 	q->place = place_of(q->half, key_hash(t, &q->key));
 	rte_prefetch0(&q->half->tags[q->place.bucket[0]]);
@@ -204,13 +204,12 @@ probe_result(const struct probe *q, const struct packet *p, uint32_t now_s)
 }
 
 void
-flow_lookup(
-	struct worker *w, struct packet *const *pkt, const uint16_t *iface, bool inbound, uint16_t n, uint8_t *result)
+flow_lookup(struct worker *w, struct packet *const *pkt, const uint16_t *end, bool inbound, uint16_t n, uint8_t *result)
 {
 	struct probe probe[BURST_MAX];
 
 	for (uint16_t i = 0; i < n; i++)
-		probe_prepare(w->flows, &probe[i], pkt[i], iface[i], inbound);
+		probe_prepare(w->flows, &probe[i], pkt[i], end[i], inbound);
 	for (uint16_t i = 0; i < n; i++)
 		probe_tags(&probe[i]);
 	for (uint16_t i = 0; i < n; i++)
@@ -254,7 +253,7 @@ reuse(struct entry *e, const struct snapshot *s, const struct probe *q, const st
 
 bool
 flow_insert(
-	struct worker *w, const struct packet *p, uint16_t iface, bool inbound, uint16_t timeout_s, uint32_t rule_name)
+	struct worker *w, const struct packet *p, uint16_t end, bool inbound, uint16_t timeout_s, uint32_t rule_name)
 {
 	struct probe q;
 	uint8_t state;
@@ -262,7 +261,7 @@ flow_insert(
 	struct snapshot s;
 	struct entry *e;
 
-	probe_prepare(w->flows, &q, p, iface, inbound);
+	probe_prepare(w->flows, &q, p, end, inbound);
 	if (!opens_flow(&q.key, p))
 		return true;
 	state = first_state(&q.key, p, inbound);

@@ -3,7 +3,8 @@
  * One table shared by all workers, without locks. A flow belongs to an endpoint: an interface and
  * which end of the conversation is the local one (the sender where the rules for outbound packets decided,
  * the receiver where those for inbound ones did); either direction finds the same entry. Two hosts of one
- * subnet are two endpoints, each with its own rules and its own flow.
+ * subnet are two endpoints, each with its own rules and its own flow; so is an NVA beside the hosts whose packets it
+ * forwards (but two NVAs of one subnet that forward the same conversation share its flow).
  *
  * TCP states are honoured as far as flags tell (flow_tcp.h); sequence numbers are not followed.
  * A TCP packet in the middle of a conversation that has no flow is judged by the rules and opens one, so
@@ -26,14 +27,17 @@ void flow_table_free(struct flow_table *t);
 
 enum flow_result { FLOW_MISS, FLOW_HIT, FLOW_BAD_STATE };
 
-/* Worker. Look up n <= BURST_MAX packets at endpoint iface[i]; `inbound`: towards the endpoint. A hit notes the time
+/* An endpoint is an interface id, and this when an NVA forwards the packet. */
+#define FLOW_THROUGH 0x8000
+
+/* Worker. Look up n <= BURST_MAX packets at end[i]; `inbound`: towards the endpoint. A hit notes the time
  * and the TCP state. An ICMP error that quotes a packet of a flow is a hit, too. */
 void flow_lookup(
-	struct worker *w, struct packet *const *pkt, const uint16_t *iface, bool inbound, uint16_t n, uint8_t *result);
+	struct worker *w, struct packet *const *pkt, const uint16_t *end, bool inbound, uint16_t n, uint8_t *result);
 /* Worker. After the rules allowed a packet that missed. True: the flow is there, or the packet is one that opens
  * none. False: no room. */
 bool flow_insert(
-	struct worker *w, const struct packet *p, uint16_t iface, bool inbound, uint16_t timeout_s, uint32_t rule_name);
+	struct worker *w, const struct packet *p, uint16_t end, bool inbound, uint16_t timeout_s, uint32_t rule_name);
 
 /* Any thread. Calls each() for up to max live flows; returns how many live. Flows that come or go meanwhile are seen
  * or not. now_s: the workers' clock. */

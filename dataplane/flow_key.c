@@ -1,6 +1,8 @@
 /* Keys of flows, from packets and from what ICMP errors quote (RFC 792, RFC 4443 section 3). */
 #include "dataplane/flow_key.h"
 
+#include "dataplane/flow.h"
+
 #include <netinet/in.h>
 #include <string.h>
 
@@ -130,7 +132,7 @@ quote(struct ends *e, const struct packet *p)
 /* ---- keys ------------------------------------------------------------------------------------------- */
 
 static void
-build_v4(struct flow_key *k, const struct ends *e, uint16_t iface, bool inbound)
+build_v4(struct flow_key *k, const struct ends *e, uint16_t end, bool inbound)
 {
 	uint64_t source = (uint64_t)read32(e->source) << 16 | e->source_port;
 	uint64_t destination = (uint64_t)read32(e->destination) << 16 | e->destination_port;
@@ -142,11 +144,11 @@ build_v4(struct flow_key *k, const struct ends *e, uint16_t iface, bool inbound)
 		high = source;
 	}
 	k->word[0] = low >> 16 << 32 | high >> 16;
-	k->word[1] = flow_key_tail((uint16_t)low, (uint16_t)high, iface, e->protocol, inbound != k->source_low);
+	k->word[1] = flow_key_tail((uint16_t)low, (uint16_t)high, end, e->protocol, inbound != k->source_low);
 }
 
 static void
-build_v6(struct flow_key *k, const struct ends *e, uint16_t iface, bool inbound)
+build_v6(struct flow_key *k, const struct ends *e, uint16_t end, bool inbound)
 {
 	int order = memcmp(e->source, e->destination, 16);
 	const uint8_t *low = e->source, *high = e->destination;
@@ -163,11 +165,11 @@ build_v6(struct flow_key *k, const struct ends *e, uint16_t iface, bool inbound)
 	k->word[1] = read64(low + 8);
 	k->word[2] = read64(high);
 	k->word[3] = read64(high + 8);
-	k->word[4] = flow_key_tail(low_port, high_port, iface, e->protocol, inbound != k->source_low);
+	k->word[4] = flow_key_tail(low_port, high_port, end, e->protocol, inbound != k->source_low);
 }
 
 void
-flow_key_build(struct flow_key *k, const struct packet *p, uint16_t iface, bool inbound)
+flow_key_build(struct flow_key *k, const struct packet *p, uint16_t end, bool inbound)
 {
 	struct ends e = {
 		.source = p->v6.src,
@@ -192,9 +194,9 @@ flow_key_build(struct flow_key *k, const struct packet *p, uint16_t iface, bool 
 		}
 	}
 	if (k->v6)
-		build_v6(k, &e, iface, inbound);
+		build_v6(k, &e, end, inbound);
 	else
-		build_v4(k, &e, iface, inbound);
+		build_v4(k, &e, end, inbound);
 }
 
 static struct ip_addr
@@ -215,7 +217,7 @@ flow_key_explain(const uint64_t *word, bool v6, bool from_low, struct flow_info 
 	uint64_t tail = word[v6 ? FLOW_WORDS_6 - 1 : FLOW_WORDS_4 - 1];
 	uint16_t low_port = (uint16_t)(tail >> 48), high_port = (uint16_t)(tail >> 32);
 
-	out->iface = (uint16_t)(tail >> 16);
+	out->iface = (uint16_t)(tail >> 16) & (uint16_t)~FLOW_THROUGH;
 	out->protocol = (uint8_t)(tail >> 8);
 	out->source = address_of(word, v6, from_low);
 	out->destination = address_of(word, v6, !from_low);

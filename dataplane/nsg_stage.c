@@ -24,7 +24,8 @@ struct check {
 	const struct acl *acl[2]; /* in the order of evaluation, NULL: no NSG */
 	struct nsg_verdict verdict;
 	bool had_nsg;
-	uint8_t flow; /* enum flow_result */
+	uint8_t flow;      /* enum flow_result */
+	uint16_t flow_end; /* the endpoint as flows know it */
 };
 
 /* ---- who is the endpoint ------------------------------------------------------------------- */
@@ -67,16 +68,6 @@ packet_address(const struct packet *p, bool source)
 	return a;
 }
 
-static bool
-on_link(const struct iface *i, const struct ip_addr *a)
-{
-	for (uint8_t n = 0; n < i->n_prefixes; n++) {
-		if (prefix_has(&i->prefix[n], a))
-			return true;
-	}
-	return false;
-}
-
 /* Which NVA of this subnet sent the frame? admit() let a foreign source in for it alone. */
 static const struct nic *
 forwarder(const struct worker *w, const struct iface *i, const struct packet *p)
@@ -100,9 +91,8 @@ static const struct nic *
 sender_nic(const struct worker *w, const struct iface *i, const struct packet *p)
 {
 	struct ip_addr source = packet_address(p, true);
-	const struct nic *nic = iface_nic(i, &source);
 
-	return nic == NULL && !on_link(i, &source) ? forwarder(w, i, p) : nic;
+	return p->flags & PKT_FORWARDED ? forwarder(w, i, p) : iface_nic(i, &source);
 }
 
 static const struct nic *
@@ -112,6 +102,15 @@ receiver_nic(const struct view *v, const struct iface *i, const struct packet *p
 	struct ip_addr destination = packet_address(p, false);
 
 	return iface_nic(i, h->kind == HOP_NEIGHBOUR ? &h->address : &destination);
+}
+
+/* What an NVA forwards has the NVA's rules, and flows apart from those of the addresses' own hosts. */
+static uint16_t
+flow_end(const struct view *v, const struct check *c, bool inbound)
+{
+	bool through = inbound ? v->hop[c->p->hop & v->hop_mask].kind == HOP_NEIGHBOUR : c->p->flags & PKT_FORWARDED;
+
+	return c->endpoint->id | (through ? FLOW_THROUGH : 0);
 }
 
 /* ---- the rules ------------------------------------------------------------------------------ */
@@ -245,7 +244,7 @@ settle(struct worker *w, const struct check *c, bool inbound)
 		drop_named(w, c->p, DROP_NSG_DENY, c->verdict.name);
 		return false;
 	}
-	if (!flow_insert(w, c->p, i->id, inbound, i->flow_timeout_s, c->verdict.name)) {
+	if (!flow_insert(w, c->p, c->flow_end, inbound, i->flow_timeout_s, c->verdict.name)) {
 		drop_named(w, c->p, DROP_FLOW_TABLE_FULL, i->name);
 		return false;
 	}
@@ -258,7 +257,7 @@ filter(struct worker *w, struct burst *b, bool inbound)
 {
 	struct check check[BURST_MAX];
 	struct packet *looked_up[BURST_MAX];
-	uint16_t iface[BURST_MAX];
+	uint16_t end[BURST_MAX];
 	uint8_t result[BURST_MAX], at[BURST_MAX];
 	uint16_t n = 0, kept = 0, next = 0;
 
@@ -273,13 +272,13 @@ filter(struct worker *w, struct burst *b, bool inbound)
 		}
 		check[n].p = looked_up[n] = p;
 		check[n].endpoint = endpoint;
-		iface[n] = endpoint->id;
+		end[n] = check[n].flow_end = flow_end(w->view, &check[n], inbound);
 		at[n++] = (uint8_t)i;
 	}
 	if (n == 0)
 		return;
 
-	flow_lookup(w, looked_up, iface, inbound, n, result);
+	flow_lookup(w, looked_up, end, inbound, n, result);
 	for (uint16_t i = 0; i < n; i++)
 		check[i].flow = result[i];
 	judge_misses(w, check, n, inbound);

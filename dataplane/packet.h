@@ -24,6 +24,7 @@ enum packet_flag {
 	PKT_LOCAL = 1 << 7,          /* made by this appliance: no NSG, no source check */
 	PKT_TRACED = 1 << 8,
 	PKT_MOVED = 1 << 9, /* handed off by another worker: already spread */
+	PKT_FORWARDED = 1 << 10, /* source outside the sending subnet: an NVA of that subnet sent it */
 };
 
 struct packet {
