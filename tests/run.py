@@ -58,8 +58,13 @@ def parse_tap(output):
 
 def execute(command, timeout, environment):
     """Run one program in its own process group. Returns (exit status or None when it hung, output)."""
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
-                          cwd=ROOT, env={**os.environ, **environment}, start_new_session=True) as process:
+    try:
+        started = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                   errors="replace", cwd=ROOT, env={**os.environ, **environment},
+                                   start_new_session=True)
+    except OSError as error:  # not built
+        return 127, str(error)
+    with started as process:
         try:
             output, _ = process.communicate(timeout=timeout)
             return process.returncode, output

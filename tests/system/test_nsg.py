@@ -105,9 +105,10 @@ def added_deny_leaves_udp_flow_alone(scene):
 
 def flow_list_has_the_connection(scene):
     assert scene.reaches("web", "db")
-    flows = scene.box.ask("flow list", subnet="v/db")
-    listed = flows["flows"] if isinstance(flows, dict) else flows
-    assert listed, flows
+    flows = scene.box.ask("flow list", subnet="v/db", address=scene.ip("web"))
+    echo = [f for f in flows["value"] if f["protocol"] == "ICMP"]
+    assert echo and echo[0]["direction"] == "in" and "allow-echo" in echo[0]["rule"], flows
+    assert flows["live"] >= flows["matched"] >= 1, flows
 
 
 def ip_flow_agrees_with_the_packets(scene):

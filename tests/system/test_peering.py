@@ -75,10 +75,10 @@ def strict_access_drops_by_name(scene):
 
 
 def forwarded(config, flag_to_c):
-    """b's host forwards from a to c: route tables lead there, the link b to c may refuse it."""
+    """b's host forwards from a to c and back: what it sends for others enters a and c by their links to b."""
     config["virtualNetworks"] = three(
-        az.peering("ab", "b"), az.peering("ba", "a", forwarded=True),
-        az.peering("bc", "c", forwarded=True), az.peering("cb", "b", forwarded=flag_to_c))["virtualNetworks"]
+        az.peering("ab", "b", forwarded=True), az.peering("ba", "a"),
+        az.peering("bc", "c"), az.peering("cb", "b", forwarded=flag_to_c))["virtualNetworks"]
     config["routeTables"] = [az.route_table("via-b", az.route("c", "10.3.0.0/16", "VirtualAppliance", "10.2.1.4"))]
     config["virtualNetworks"][0]["subnets"][0]["routeTable"] = {"id": "via-b"}
     config["routeTables"].append(az.route_table("back", az.route("a", "10.1.0.0/16", "VirtualAppliance", "10.2.1.4")))

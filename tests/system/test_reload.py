@@ -36,12 +36,13 @@ def config(extra=0):
 
 def reloads_under_traffic(scene):
     """100 reloads that add and remove peerings, routes and rules; not one datagram is lost."""
-    streams = [Stream(scene.host["a"], scene.host["b"], scene.ip("b", version), 9000 + version, 500).start()
+    streams = [Stream(scene.host["a"], scene.host["b"], scene.ip("b", version), 9000 + version, 1000).start()
                for version in (4, 6)]
     time.sleep(0.5)
     began = time.monotonic()
     for number in range(RELOADS):
         scene.apply(lambda c, n=number: c.update(config(1 + n % 4 if n % 2 == 0 else 0)))
+        time.sleep(0.02)
     took = time.monotonic() - began
     missing = [stream.stop() for stream in streams]
     print(f"# {RELOADS} reloads in {took:.1f} s, {sum(s.sent for s in streams)} datagrams")
