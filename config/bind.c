@@ -239,7 +239,7 @@ bind_keys(struct binder *b, const struct schema *s, const struct node *n, void *
 		} else if (f == NULL) {
 			if (!s->resource || !is_common_key(key->text))
 				unknown_key(b, s, key);
-		} else if ((node_is_null(value) && !f->null_is_text) || (f->or_empty && node_is_empty(value))) {
+		} else if ((node_is_null(value) && !f->null_is_text) || (f->or_empty && node_is_blank(value))) {
 			continue;
 		} else if (*seen & bit) {
 			config_error(b->errors, key->mark, "DuplicateKey",

@@ -217,10 +217,6 @@ static int
 check_ports(struct check *k, const struct cfg_appliance *a)
 {
 	for (uint32_t i = 0; i < a->n_ports; i++) {
-		if (!short_name(a->ports[i].name) && a->ports[i].name[0] != '\0')
-			config_error(k->b->errors, MARK(k, &a->ports[i].name, &a->ports[i]), "InvalidName",
-				"'%.80s': a port's name has 1 to %d letters, digits, '.', '_', '-'", a->ports[i].name,
-				LIMIT_SHORT_NAME);
 		if (check_port(k, &a->ports[i]) < 0)
 			return -ENOMEM;
 		for (uint32_t j = 0; j < i; j++)

@@ -117,6 +117,9 @@ check_connections(struct check *k)
 		c->gateway1 = reference_resolve(k, KIND_GATEWAY, &c->gateway1_ref, c->mark);
 		c->gateway2 = reference_resolve(k, KIND_GATEWAY, &c->gateway2_ref, c->mark);
 		c->local_gateway = reference_resolve(k, KIND_LOCAL_GATEWAY, &c->local_gateway_ref, c->mark);
+		/* a policy-based gateway knows no other selectors */
+		if (c->gateway1 != CFG_NONE && !is_route_based(&k->c->gateways[c->gateway1]))
+			c->policy_based = true;
 		if (c->type == CONNECTION_IPSEC)
 			check_ipsec_ends(k, c);
 		else

@@ -219,9 +219,13 @@ bind_cores(struct binder *b, const struct field *f, const struct node *n, void *
 	for (uint32_t i = 0; i < n->n; i++) {
 		uint64_t core;
 
-		if (bind_number(b, &core_field, n->items[i], &core) == 0)
-			a->cores[a->n_cores++] = (int16_t)core;
+		if (bind_number(b, &core_field, n->items[i], &core) != 0) {
+			a->cores = NULL;
+			return 0;
+		}
+		a->cores[i] = (int16_t)core;
 	}
+	a->n_cores = (uint16_t)n->n;
 	return 0;
 }
 

@@ -317,6 +317,12 @@ node_is_null(const struct node *n)
 }
 
 bool
+node_is_blank(const struct node *n)
+{
+	return n->kind == NODE_SCALAR && n->text[0] == '\0';
+}
+
+bool
 node_is_empty(const struct node *n)
 {
 	if (n->kind == NODE_SCALAR)

@@ -29,6 +29,8 @@ int tree_parse(struct arena *arena, const char *text, size_t size, struct node *
 
 /* null, ~ or nothing */
 bool node_is_null(const struct node *n);
+/* Text without a character. */
+bool node_is_blank(const struct node *n);
 /* Asks for nothing: null, false, 0, "", and lists and objects of such. */
 bool node_is_empty(const struct node *n);
 /* "text", "list", "object" for messages */

@@ -143,6 +143,12 @@ connections(void **state)
 	assert_true(c->connections[0].copy_dscp);
 	assert_false(c->connections[0].copy_df);
 	config_free(c);
+
+	c = case_load(BASE GATEWAY(
+		"g", "v", "i", ", vpnType: PolicyBased") "connections: [{name: c, connectionType: IPsec, "
+							 "virtualNetworkGateway1: g, localNetworkGateway2: l}]\n");
+	assert_true(c->connections[0].policy_based);
+	config_free(c);
 }
 
 static void
@@ -589,9 +595,7 @@ ports(void **state)
 	};
 	struct config *c;
 
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		if (strcmp(cases[i].code, "InvalidName") != 0) /* told as a name and as a file name */
-			case_refuse(cases[i].text, cases[i].code, cases[i].line, cases[i].says);
+	REFUSE_ALL(cases);
 	c = case_load(APPLIANCE("  - {name: t, driver: tap}\n  - {name: u, driver: tap, interface: v}\n"
 				"  - {name: m, driver: memif, path: /run/m, server: true, queues: 4}\n"
 				"  - {name: c, driver: pcap, rxPath: a.pcap, macAddress: '02-00-00-00-00-01'}\n"

@@ -301,6 +301,7 @@ values_are_strict(void **state)
 		{"appliance: {cores: [0]}", "InvalidValue", "list"},
 		{"appliance: {cores: [0, 1, 2]}", "InvalidValue", "1 workers need 2"},
 		{"appliance: {cores: [1, 1]}", "InvalidValue", "twice"},
+		{"appliance: {cores: [1, x]}", "InvalidValue", "from 0 to 1023"},
 		{"routeTables: [{name: t, routes: [{name: r, nextHopType: None, addressPrefix: 10.0.0.1/8}]}]",
 			"InvalidAddressPrefix", "did you mean '10.0.0.0/8'?"},
 		{"routeTables: [{name: t, routes: [{name: r, nextHopType: None, addressPrefix: ten}]}]",
@@ -382,6 +383,22 @@ many_errors_at_once(void **state)
 	assert_int_equal(config_parse("x", text, strlen(text), &c, &case_errors), -22);
 	assert_int_equal(case_errors.n, CONFIG_ERRORS_MAX);
 	assert_int_equal(case_errors.total, 100);
+}
+
+/* An error silences what follows from it in its own object, and nothing around it. */
+static void
+consequences_are_not_told(void **state)
+{
+	case_refuse("appliance:\n  ports:\n  - {name: p, driver: nonsense}\n", "InvalidValue", 3, NULL);
+	case_refuse_n("virtualNetworks:\n"
+		      "- name: v\n"
+		      "  addressSpace: {addressPrefixes: [10.0.0.0/16, 10.0.0.0/17]}\n"
+		      "  subnets:\n"
+		      "  - {name: a, addressPrefix: 10.9.0.0/33}\n"
+		      "  - {name: b, addressPrefix: 10.9.0.0/24}\n",
+		"AddressSpaceOverlapsItself", 3, NULL, 3);
+	assert_non_null(case_find("InvalidAddressPrefix"));
+	assert_int_equal(case_find("NetcfgInvalidSubnet")->mark.line, 6);
 }
 
 static void
@@ -625,6 +642,7 @@ main(void)
 		cmocka_unit_test(values_are_strict),
 		cmocka_unit_test(unsupported_is_refused),
 		cmocka_unit_test(many_errors_at_once),
+		cmocka_unit_test(consequences_are_not_told),
 		cmocka_unit_test(error_text_is_printable),
 		cmocka_unit_test(rule_sides),
 		cmocka_unit_test(examples_load_and_print),
