@@ -1,4 +1,8 @@
-/* Ports on DPDK's virtual devices: vhost_user, virtio_user, pcap. */
+/* Ports on DPDK's virtual devices: vhost_user, virtio_user, pcap.
+ *
+ * A virtio_user port needs its vhost_user server when it opens, and does not come back to one that
+ * was restarted; a vhost_user server takes a restarted peer.
+ */
 #include "drivers/port_vdev.h"
 #include "drivers/log.h"
 #include "drivers/socket_path.h"
@@ -48,8 +52,13 @@ virtio_arguments(const struct port *p, const struct cfg_port *c, char *out, char
 {
 	const uint8_t *m = p->caps.mac.b;
 
-	snprintf(out, VDEV_ARGUMENTS_MAX, "path=%s,queues=%u,queue_size=%u,server=%d,mac=%02x:%02x:%02x:%02x:%02x:%02x",
-		c->path, vdev_queues(p, c), p->descriptors, c->server, m[0], m[1], m[2], m[3], m[4], m[5]);
+	if (c->server) {
+		snprintf(error, n,
+			"it cannot serve: its driver would wait for the peer and we with it; let vhost_user serve");
+		return -ENOTSUP;
+	}
+	snprintf(out, VDEV_ARGUMENTS_MAX, "path=%s,queues=%u,queue_size=%u,mac=%02x:%02x:%02x:%02x:%02x:%02x", c->path,
+		vdev_queues(p, c), p->descriptors, m[0], m[1], m[2], m[3], m[4], m[5]);
 	return path_check(c->path, error, n);
 }
 

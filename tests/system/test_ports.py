@@ -161,9 +161,15 @@ def af_xdp_two_workers_one_queue():
 def af_xdp_shares_the_interface_with_the_kernel():
     with lab() as (a, x, b):
         x.address("x0", "10.9.0.7/24")
-        with Bridge(x, "af_xdp:if=x0,steer=10.9.0.2", "af_packet:if=x1") as bridge:
-            pings(a)                 # ARP and ICMP for the steered address go through
-            pings(a, "10.9.0.7")     # the kernel keeps its own
+        x.sh("sysctl -qw net.ipv6.conf.x0.disable_ipv6=0")
+        x.address("x0", "fd09::7/64")
+        with Bridge(x, "af_xdp:if=x0,steer=10.9.0.2,steer=fd09::2", "af_packet:if=x1") as bridge:
+            for number in (2, 7):    # ARP, ND and echo: the steered addresses' go through, the kernel keeps its own
+                pings(a, f"10.9.0.{number}")
+                pings(a, f"fd09::{number}")
+            # Fragments go where their packet goes.
+            pings(a, options=("-s", "4000"))
+            pings(a, "fd09::2", options=("-s", "4000"))
             # TCP to the steered address is not ours to serve, ESP and UDP 4500 are.
             for protocol, port, passes in ((50, 0, True), (17, 4500, True), (17, 500, False), (17, 53, False),
                                            (6, 443, False)):
@@ -217,8 +223,8 @@ def tap_port_two_queues_jumbo():
             bridge.end()
 
 
-def pair(server, client, restart):
-    """x0 - server - socket - client - x1, by two processes; either may die and come back."""
+def pair(server, client, server_returns):
+    """x0 - server - socket - client - x1, by two processes. The client dies and comes back, then maybe the server."""
     with lab() as (a, x, b), tempfile.TemporaryDirectory(prefix="isthmus-ports-") as folder:
         path = os.path.join(folder, "pair.sock")
         with contextlib.ExitStack() as stack:
@@ -228,10 +234,10 @@ def pair(server, client, restart):
             pings(a)
             pings(a, "fd09::2")
             tcp(a, b)
-            if restart:
-                second.end(signal.SIGKILL)
-                second = side(client, "x1")
-                pings(a)
+            second.end(signal.SIGKILL)
+            second = side(client, "x1")
+            pings(a)
+            if server_returns:
                 first.end(signal.SIGKILL)
                 first = side(server, "x0")
                 pings(a)
@@ -242,7 +248,7 @@ def pair(server, client, restart):
 
 @case
 def memif_pair():
-    pair("memif:path={path},server=1", "memif:path={path}", restart=True)
+    pair("memif:path={path},server=1", "memif:path={path}", server_returns=True)
 
 
 @case
@@ -271,7 +277,7 @@ def memif_speaks_with_dpdk():
 
 @case
 def vhost_user_and_virtio_user():
-    pair("vhost_user:path={path},server=1", "virtio_user:path={path}", restart=False)
+    pair("vhost_user:path={path},server=1", "virtio_user:path={path}", server_returns=False)
 
 
 def pcap_file(path, frames):
@@ -455,6 +461,7 @@ def refusals_are_clear():
                 ("tap:if=x0", "interface 'x0' cannot be made"),
                 ("pci:address=ff:1f.7", "there is no PCI device 0000:ff:1f.7"),
                 ("memif:path=/nowhere/s,server=1", "folder '/nowhere/' cannot be written to"),
+                ("virtio_user:path=/run/s,server=1", "cannot serve"),
                 ("pcap:rx=/nowhere", "'/nowhere' cannot be read")):
             done = x.run(BRIDGE, "1", "1", first, "null:", check=False)
             assert done.returncode == 2 and why in done.stdout, f"{first}: {done.stdout}{done.stderr}"

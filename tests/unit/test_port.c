@@ -317,7 +317,7 @@ arguments_per_kind(void **state)
 
 	assert_int_equal(arguments_of(&virtio, name, arguments), 0);
 	assert_string_equal(name, "net_virtio_user5");
-	assert_string_equal(arguments, "path=/run/v,queues=2,queue_size=512,server=0,mac=02:00:00:00:00:2a");
+	assert_string_equal(arguments, "path=/run/v,queues=2,queue_size=512,mac=02:00:00:00:00:2a");
 
 	assert_int_equal(arguments_of(&pcap, name, arguments), 0);
 	assert_string_equal(arguments, "rx_pcap=/a,tx_pcap=/b");
