@@ -25,8 +25,7 @@ bool fragments_due(const struct fragment_table *t, uint64_t now);
 
 /* Every fragment of the burst leaves with source_port/destination_port of its first fragment, or waits in
  * the table, or is dropped. Waiting fragments whose first one has come are put back into the burst (never past
- * BURST_MAX: the rest waits for the next burst). Between admit, whose checks keep forged sources out of
- * the table, and nsg_out. */
+ * BURST_MAX: the rest waits for the next burst). After esp_open, before nsg_out. */
 void fragments_virtual(struct worker *w, struct burst *b);
 /* Outer fragments to one of our uplink addresses, ESP or UDP: reassembled into one mbuf and parsed
  * anew, or kept, or dropped. Between parse and esp_open. Other packets are left alone. */
