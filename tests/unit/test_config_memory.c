@@ -65,9 +65,10 @@ exhaust(const char *path)
 static void
 every_allocation_may_fail(void **state)
 {
-	assert_true(exhaust(CONFIG_EXAMPLES "/hub-and-spoke.json") > 5);
-	assert_true(exhaust(CONFIG_EXAMPLES "/nsg.yaml") > 5);
-	assert_true(exhaust(CONFIG_EXAMPLES "/dual-stack.yaml") > 5);
+	/* a handful of blocks; under a sanitizer, some thousand objects */
+	assert_true(exhaust(CONFIG_EXAMPLES "/hub-and-spoke.json") > 3);
+	assert_true(exhaust(CONFIG_EXAMPLES "/nsg.yaml") > 3);
+	assert_true(exhaust(CONFIG_EXAMPLES "/dual-stack.yaml") > 3);
 }
 
 int
