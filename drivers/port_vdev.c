@@ -135,7 +135,7 @@ device_probe(struct port *p, const char *name, const char *arguments, char *erro
 	int r = rte_eal_hotplug_add("vdev", name, arguments);
 
 	if (r != 0) {
-		snprintf(error, n, "the driver refuses '%s': %s", arguments, strerror(-r));
+		snprintf(error, n, "the driver refuses '%s': %s", arguments, r == -1 ? "see the log" : strerror(-r));
 		return r;
 	}
 	r = rte_eth_dev_get_port_by_name(name, &p->ethdev);

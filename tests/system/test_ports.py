@@ -158,6 +158,28 @@ def af_xdp_two_workers_one_queue():
 
 
 @case
+def af_xdp_serves_every_queue_of_the_interface():
+    """Two receive queues, first for one worker, then for two; the sender spreads over them."""
+    for workers in (1, 2):
+        with lab() as (a, x, b):
+            a.ip("link del a0")
+            net.run(["ip", "link", "add", "a0", "netns", str(a.pid), "numtxqueues", "2", "numrxqueues", "2", "type", "veth",
+                     "peer", "name", "x0", "netns", str(x.pid), "numtxqueues", "2", "numrxqueues", "2"])
+            a.ip("link set a0 up")
+            a.address("a0", "10.9.0.1/24")
+            with Bridge(x, "af_xdp:if=x0", "af_packet:if=x1", workers, PORT_BRIDGE_SPREAD="1") as bridge:
+                pings(a)
+                tcp(a, b, 5)
+                # Flows of different ports take different queues of the veth.
+                a.sh("for p in $(seq 2000 2063); do echo $p | socat -u - UDP:10.9.0.2:$p; done")
+                bridge.end()
+                assert bridge.caps(0)["rx_queues"] == str(workers)
+                assert bridge.stats(0)["rx_errors"] == bridge.stats(0)["rx_missed"] == 0
+                flows = [int(n) for n in re.findall(r"worker \d flows=(\d+)", bridge.output())]
+                assert min(flows) > 10, f"a queue was not served: {flows}"
+
+
+@case
 def af_xdp_shares_the_interface_with_the_kernel():
     with lab() as (a, x, b):
         x.address("x0", "10.9.0.7/24")
@@ -175,10 +197,12 @@ def af_xdp_shares_the_interface_with_the_kernel():
                                            (6, 443, False)):
                 count = len(passed(a, b, protocol, port))
                 assert count == (5 if passes else 0), f"protocol {protocol} port {port}: {count} passed"
+            # Later fragments name no port: all of UDP's are ours, or a packet would be torn apart.
+            assert len(passed(a, b, 17, 4500, more=3000)) == 15
             bridge.end()
 
 
-def passed(a, b, protocol, port):
+def passed(a, b, protocol, port, more=0):
     """Frames of a protocol that reach B when A sends five of them to 10.9.0.2."""
     with b.entered():
         ear = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
@@ -186,7 +210,8 @@ def passed(a, b, protocol, port):
     ear.settimeout(0.3)
     with a.entered():
         mouth = socket.socket(socket.AF_INET, socket.SOCK_RAW, protocol)
-    header = b"\x30\x39" + port.to_bytes(2, "big") + (b"\0\x1c\0\0" if protocol == 17 else b"\0" * 12) + b"\0" * 20
+    header = b"\x30\x39" + port.to_bytes(2, "big") + (b"\0\x1c\0\0" if protocol == 17 else b"\0" * 12) + \
+        b"\0" * (20 + more)
     found = []
     with ear, mouth:
         for _ in range(5):
