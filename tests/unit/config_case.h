@@ -76,6 +76,22 @@ case_refuse(const char *text, const char *code, uint32_t line, const char *says)
 	case_refuse_n(text, code, line, says, 1);
 }
 
+/* A table of such. */
+struct case_refusal {
+	const char *text, *code;
+	uint32_t line;
+	const char *says;
+};
+
+static inline void
+case_refuse_all(const struct case_refusal *cases, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		case_refuse(cases[i].text, cases[i].code, cases[i].line, cases[i].says);
+}
+
+#define CASE_REFUSE_ALL(cases) case_refuse_all(cases, sizeof(cases) / sizeof(cases[0]))
+
 /* The configuration printed, to be freed. */
 static inline char *
 case_print(const struct config *c)
