@@ -176,7 +176,7 @@ struct cfg_gateway {
 	struct cfg_mark mark;
 	char *name, *id;
 	char *gateway_type, *vpn_type, *sku; /* Vpn; RouteBased, PolicyBased */
-	bool active_active, enable_bgp;
+	bool active_active, enable_bgp; /* not in this version: true is refused, so always false */
 	bool disable_replay_protection; /* disableIPSecReplayProtection */
 	char *subnet_ref;               /* first ipConfiguration's GatewaySubnet */
 	int32_t vnet, subnet;
