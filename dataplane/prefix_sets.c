@@ -2,7 +2,7 @@
  *
  * Prefixes nest or are disjoint, so an address lies in exactly the sets of the longest prefix that
  * covers it and of the prefixes around that one. The sweep keeps the open prefixes on a stack, each
- * with the union of its own sets and those around it; equal unions are one class.
+ * with the union of its own sets and those around it; equal unions are one class. Class 0 lies in none.
  */
 #include "dataplane/prefix_sets.h"
 
@@ -196,107 +196,15 @@ sweep(struct rows *rows, const struct member *m, uint32_t n, struct prefix_value
 	return number < 0 ? (int)number : 0;
 }
 
-/* ---- numbering -------------------------------------------------------------------- */
+/* ---- all ---- */
 
-struct popular {
-	uint32_t set, classes;
-};
-
-/* A row with its bits in the order of how many classes a set has, most first. */
-struct ordered {
-	const uint64_t *key;
-	uint32_t words, class;
-};
-
+/* The class of an address is the number of its row. */
 static int
-popular_compare(const void *a, const void *b)
+build_intervals(struct prefix_sets *s, const struct prefix_value *entry, uint32_t n)
 {
-	const struct popular *l = a, *r = b;
-
-	if (l->classes != r->classes)
-		return l->classes > r->classes ? -1 : 1;
-	return (l->set > r->set) - (l->set < r->set);
-}
-
-static int
-ordered_compare(const void *a, const void *b)
-{
-	const struct ordered *l = a, *r = b;
-
-	for (uint32_t i = 0; i < l->words; i++) {
-		if (l->key[i] != r->key[i])
-			return l->key[i] > r->key[i] ? -1 : 1;
-	}
-	return (l->class > r->class) - (l->class < r->class);
-}
-
-static void
-rank_sets(const struct rows *r, struct popular *p)
-{
-	uint32_t n = r->words * 64;
-
-	for (uint32_t s = 0; s < n; s++)
-		p[s] = (struct popular){.set = s};
-	for (uint32_t c = 0; c < r->n; c++) {
-		const uint64_t *row = r->row + (size_t)c * r->words;
-
-		for (uint32_t s = 0; s < n; s++)
-			p[s].classes += row[s / 64] >> s % 64 & 1;
-	}
-	qsort(p, n, sizeof(*p), popular_compare);
-}
-
-static void
-permute(const struct rows *r, uint32_t class, const struct popular *p, uint64_t *key)
-{
-	const uint64_t *row = r->row + (size_t) class * r->words;
-
-	for (uint32_t bit = 0; bit < r->words * 64; bit++)
-		key[bit / 64] |= (row[p[bit].set / 64] >> p[bit].set % 64 & 1) << (63 - bit % 64);
-}
-
-/* Sorted with the largest set's bit first, that set's classes are one range, the next one's at most
- * two; small sets have few classes whatever the order. number[row] is the class. */
-static int
-number_classes(struct prefix_sets *s, const struct rows *r, uint32_t *number)
-{
-	struct popular *popular = calloc(r->words * 64, sizeof(*popular));
-	struct ordered *order = calloc(r->n, sizeof(*order));
-	uint64_t *key = calloc((size_t)r->n * r->words, sizeof(*key));
-	int rc = -ENOMEM;
-
-	s->member = calloc((size_t)r->n * r->words, sizeof(*s->member));
-	if (popular == NULL || order == NULL || key == NULL || s->member == NULL)
-		goto out;
-
-	rank_sets(r, popular);
-	for (uint32_t c = 0; c < r->n; c++) {
-		order[c] = (struct ordered){key + (size_t)c * r->words, r->words, c};
-		permute(r, c, popular, key + (size_t)c * r->words);
-	}
-	qsort(order, r->n, sizeof(*order), ordered_compare);
-	for (uint32_t i = 0; i < r->n; i++) {
-		number[order[i].class] = i;
-		memcpy(s->member + (size_t)i * r->words, r->row + (size_t)order[i].class * r->words, r->words * 8);
-	}
-	s->n_classes = r->n;
-	s->words = r->words;
-	rc = 0;
-out:
-	free(popular);
-	free(order);
-	free(key);
-	return rc;
-}
-
-static int
-build_intervals(struct prefix_sets *s, struct prefix_value *entry, uint32_t n, const uint32_t *number)
-{
-	for (uint32_t i = 0; i < n; i++)
-		entry[i].value = number[entry[i].value];
-	if (intervals4_build(&s->v4, entry, n, number[0]) != 0)
+	if (intervals4_build(&s->v4, entry, n, 0) != 0)
 		return -ENOMEM;
-	return intervals6_build(&s->v6, entry, n, number[0]);
+	return intervals6_build(&s->v6, entry, n, 0);
 }
 
 int
@@ -305,7 +213,6 @@ prefix_sets_build(struct prefix_sets *s, const struct prefix_set *set, uint32_t 
 	struct prefix_value *entry = NULL;
 	struct member *member = NULL;
 	struct rows rows = {0};
-	uint32_t *number = NULL;
 	uint32_t n = 0, distinct;
 	int rc;
 
@@ -320,18 +227,15 @@ prefix_sets_build(struct prefix_sets *s, const struct prefix_set *set, uint32_t 
 		goto out;
 	}
 	rc = sweep(&rows, member, n, entry, &distinct);
-	if (rc != 0)
-		goto out;
-
-	rc = -ENOMEM;
-	number = calloc(rows.n, sizeof(*number));
-	if (number == NULL)
-		goto out;
-	rc = number_classes(s, &rows, number);
 	if (rc == 0)
-		rc = build_intervals(s, entry, distinct, number);
+		rc = build_intervals(s, entry, distinct);
+	if (rc == 0) {
+		s->member = rows.row;
+		s->n_classes = rows.n;
+		s->words = rows.words;
+		rows.row = NULL;
+	}
 out:
-	free(number);
 	rows_clear(&rows);
 	free(entry);
 	free(member);

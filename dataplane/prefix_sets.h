@@ -2,8 +2,7 @@
  *
  * Two addresses have the same class when they lie in the same sets. There are never more classes than
  * distinct prefixes and one, and mostly far fewer: a list of 4,000 prefixes that only one rule uses
- * is a single class. Classes are numbered so that the members of one set lie side by side as far
- * as possible: a rule then asks for a few ranges of classes.
+ * is a single class.
  *
  * Build: builder thread (libc memory). prefix_sets_class: any thread that keeps the object.
  */
