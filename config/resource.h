@@ -176,9 +176,9 @@ struct cfg_gateway {
 	struct cfg_mark mark;
 	char *name, *id;
 	char *gateway_type, *vpn_type, *sku; /* Vpn; RouteBased, PolicyBased */
-	bool active_active, enable_bgp; /* not in this version: true is refused, so always false */
-	bool disable_replay_protection; /* disableIPSecReplayProtection */
-	char *subnet_ref;               /* first ipConfiguration's GatewaySubnet */
+	bool active_active, enable_bgp;      /* not in this version: true is refused, so always false */
+	bool disable_replay_protection;      /* disableIPSecReplayProtection */
+	char *subnet_ref;                    /* first ipConfiguration's GatewaySubnet */
 	int32_t vnet, subnet;
 	struct cfg_strings public_ip_refs;
 	int32_t *public_ips; /* resolved, public_ip_refs.n of them */
