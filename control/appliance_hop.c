@@ -30,7 +30,7 @@ find_place(struct world_build *b, int32_t vnet, const struct ip_addr *a, struct 
 {
 	const struct cfg_vnet *v = &b->config->vnets[vnet];
 
-	*p = (struct place){.vnet = vnet, .subnet = vnet_subnet_of(b->config, vnet, a, &p->prefix)};
+	*p = (struct place){.vnet = vnet};
 	p->subnet = vnet_subnet_of(b->config, vnet, a, &p->prefix);
 	if (p->subnet != SUBNET_NONE)
 		return NULL;
@@ -54,10 +54,11 @@ find_place(struct world_build *b, int32_t vnet, const struct ip_addr *a, struct 
 static bool
 is_edge(const struct ip_prefix *p, const struct ip_addr *a)
 {
-	uint32_t hosts = p->len == 0 ? UINT32_MAX : (1u << (32 - p->len)) - 1;
+	uint32_t hosts;
 
-	if (a->family != IP_V4 || p->len > 30)
+	if (a->family != IP_V4 || p->len == 0 || p->len > 30)
 		return false;
+	hosts = (1u << (32 - p->len)) - 1;
 	return (address_v4(a) & hosts) == 0 || (address_v4(a) & hosts) == hosts;
 }
 

@@ -230,7 +230,7 @@ say_gateways(struct text *t, const struct plan *p)
 		say(t, "  - {name: l%u, gatewayIpAddress: 198.51.100.%u, localNetworkAddressSpace: {addressPrefixes: [",
 			i, i + 1);
 		say(t, "10.%u.0.0/16, 192.168.%u.0/24, 10.%u.128.0/%u%s%s", 200 + below(3), below(3),
-			10 * (1 + below(7)) + 1, 17 + below(8), below(4) ? "" : ", 10.0.0.0/8",
+			10 * (1 + below(6)) + (below(3) == 0), 17 + below(8), below(4) ? "" : ", 10.0.0.0/8",
 			below(6) ? "" : ", 0.0.0.0/0");
 		say(t, "]}}\n");
 	}
