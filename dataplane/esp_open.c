@@ -30,11 +30,14 @@ struct open {
 	bool dropped;
 	struct sa_burst by_sa;
 	struct window window[BURST_MAX];
-	uint16_t at[BURST_MAX];   /* of the packet in burst->pkt */
-	uint8_t group[BURST_MAX]; /* its SA in by_sa */
+	uint16_t at[BURST_MAX];     /* of the packet in burst->pkt */
+	uint8_t group[BURST_MAX];   /* its SA in by_sa */
+	uint8_t verdict[BURST_MAX]; /* KEEP or why not */
 	const struct tunnel *tunnel[BURST_MAX];
 	struct crypto_op op[BURST_MAX];
 };
+
+_Static_assert(DROP_REASON_COUNT <= UINT8_MAX, "a verdict is a byte");
 
 /* Where ESP stands in a packet. */
 struct esp_place {
@@ -224,19 +227,76 @@ find_one(struct worker *w, struct burst *b, struct open *o, uint16_t at)
 		.key = slot->sa->key, .esp = e.esp, .sequence = sequence, .length = e.length - slot->sa->icv};
 }
 
-/* ---- accept ------------------------------------------------------------------------- */
+/* ---- numbers ------------------------------------------------------------------------ */
 
-static inline bool
-replay_accept(const struct sa *sa, struct window *win, uint64_t sequence)
+/* Packets in a row whose numbers lie in one block of one window: one exchange for all. */
+struct run {
+	struct replay *replay;
+	uint64_t block;
+	uint32_t bits;
+	uint16_t n;
+	uint16_t op[32];
+};
+
+static inline void
+run_take(struct open *o, struct run *run)
 {
-	struct replay *r = &sa->state->replay;
+	uint32_t fresh = replay_take_block(run->replay, run->block, run->bits);
 
-	if (sa->window && (replay_left(r, win->top, sa->window, sequence) || !replay_take(r, sequence)))
-		return false;
-	if (sequence > win->top)
-		win->top = sequence;
-	return true;
+	if (unlikely(fresh != run->bits))
+		for (uint16_t i = 0; i < run->n; i++)
+			if (!(fresh >> (o->op[run->op[i]].sequence & 31) & 1))
+				o->verdict[run->op[i]] = DROP_ESP_REPLAY;
+	run->n = 0;
+	run->bits = 0;
 }
+
+/* A number met twice ends the run, so that the second one finds the first taken. */
+static inline void
+run_add(struct open *o, struct run *run, struct replay *replay, uint16_t i)
+{
+	uint64_t block = o->op[i].sequence >> 5;
+	uint32_t bit = 1u << (o->op[i].sequence & 31);
+
+	if (run->n && (run->block != block || run->replay != replay || (run->bits & bit)))
+		run_take(o, run);
+	run->replay = replay;
+	run->block = block;
+	run->bits |= bit;
+	run->op[run->n++] = i;
+}
+
+/* Which packets are authentic and new, in order. The top may rise with a number that another worker accepts first: it
+ * was authentic all the same. */
+static void
+judge_numbers(struct open *o)
+{
+	struct run run = {.n = 0};
+
+	for (uint16_t i = 0; i < o->n; i++) {
+		const struct sa *sa = o->by_sa.group[o->group[i]].sa;
+		struct window *win = &o->window[o->group[i]];
+		uint64_t sequence = o->op[i].sequence;
+
+		o->verdict[i] = KEEP;
+		if (unlikely(!o->op[i].ok)) {
+			o->verdict[i] = DROP_ESP_AUTHENTICATION;
+			continue;
+		}
+		if (unlikely(sa->window && replay_left(&sa->state->replay, win->top, sa->window, sequence))) {
+			o->verdict[i] = DROP_ESP_REPLAY;
+			continue;
+		}
+		if (sequence > win->top)
+			win->top = sequence;
+		if (likely(sa->window))
+			run_add(o, &run, &sa->state->replay, i);
+	}
+	if (run.n)
+		run_take(o, &run);
+}
+
+/* ---- accept ------------------------------------------------------------------------- */
 
 /* Padding counts 1, 2, 3... (RFC 4303 section 2.4). */
 static inline bool
@@ -350,10 +410,8 @@ accept_one(struct worker *w, struct open *o, uint16_t i, struct packet *p)
 	const struct crypto_op *op = &o->op[i];
 	enum drop_reason reason;
 
-	if (unlikely(!op->ok))
-		return DROP_ESP_AUTHENTICATION;
-	if (unlikely(!replay_accept(g->sa, win, op->sequence)))
-		return DROP_ESP_REPLAY;
+	if (unlikely(o->verdict[i] != KEEP))
+		return o->verdict[i];
 	if (g->sa->udp_encap)
 		remote_check(w, g->sa, t, p);
 	reason = payload_take(p, g->sa, op);
@@ -374,6 +432,8 @@ accept_one(struct worker *w, struct open *o, uint16_t i, struct packet *p)
 static void
 accept_all(struct worker *w, struct burst *b, struct open *o)
 {
+	judge_numbers(o);
+
 	for (uint16_t i = 0; i < o->n; i++) {
 		struct sa_group *g = &o->by_sa.group[o->group[i]];
 		enum drop_reason reason = accept_one(w, o, i, b->pkt[o->at[i]]);

@@ -7,7 +7,7 @@
  *
  * Each number is accepted at most once, whatever the interleaving:
  *   - accepting s is one successful compare-and-swap of s's word from "same tag, bit clear" or "older
- *     tag" to "tag of s, bit of s set" (replay_take);
+ *     tag" to "tag of s, bit of s set" (replay_take_block, which may accept several of one block at once);
  *   - so a word's tag never goes back, and under one tag bits are only ever added;
  *   - after s was accepted its word has the tag of s with the bit set, or a newer tag, and both refuse s.
  * None of this needs `top` to be current; a stale one only lets numbers be judged by the window as it was.
@@ -99,25 +99,32 @@ replay_seen(const struct replay *r, uint64_t s)
 	return age < 0 || (age == 0 && (word >> (s & 31) & 1));
 }
 
-/* Accept an authenticated number. False: a replay. A failed exchange means that another worker got on, so
- * somebody always does. */
-static inline bool
-replay_take(struct replay *r, uint64_t s)
+/* Accept authenticated numbers of one block, a bit each. Returns those that were new; the others are replays. A failed
+ * exchange means that another worker got on, so somebody always does. */
+static inline uint32_t
+replay_take_block(struct replay *r, uint64_t block, uint32_t bits)
 {
-	uint64_t block = s >> 5, bit = 1ull << (s & 31);
-	uint32_t tag = (uint32_t)(block >> r->shift);
+	uint32_t tag = (uint32_t)(block >> r->shift), fresh;
 	_Atomic uint64_t *place = &r->word[block & r->mask];
 	uint64_t word = atomic_load_explicit(place, memory_order_relaxed), next;
 
 	do {
 		int32_t age = (int32_t)(tag - (uint32_t)(word >> 32));
 
-		if (age < 0 || (age == 0 && (word & bit)))
-			return false;
-		next = age == 0 ? word | bit : (uint64_t)tag << 32 | bit;
+		fresh = age < 0 ? 0 : age == 0 ? bits & ~(uint32_t)word : bits;
+		if (fresh == 0)
+			return 0;
+		next = age == 0 ? word | fresh : (uint64_t)tag << 32 | fresh;
 	} while (
 		!atomic_compare_exchange_weak_explicit(place, &word, next, memory_order_relaxed, memory_order_relaxed));
-	return true;
+	return fresh;
+}
+
+/* The same for one number. */
+static inline bool
+replay_take(struct replay *r, uint64_t s)
+{
+	return replay_take_block(r, s >> 5, 1u << (s & 31)) != 0;
 }
 
 static inline uint64_t
