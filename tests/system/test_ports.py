@@ -9,7 +9,6 @@ import contextlib
 import os
 import random
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -17,87 +16,8 @@ import tempfile
 import time
 
 from lib import net, tap
+from lib.bridge import BRIDGE, Bridge, lab, link_state, pings, tcp
 from lib.tap import case
-
-BRIDGE = os.path.join(os.environ.get("ISTHMUS_BUILD", "build"), "tests/system/port_bridge")
-
-
-class Bridge:
-    """A running port_bridge, and what it said."""
-
-    def __init__(self, namespace, first, second, workers=1, **environment):
-        self.folder = tempfile.mkdtemp(prefix="isthmus-ports-")
-        self.process = namespace.start(BRIDGE, "60", str(workers), first, second,
-                                       log=os.path.join(self.folder, "log"), env={**os.environ, **environment})
-
-    def __enter__(self):
-        net.eventually(lambda: "ready\n" in self.output() or not self.process.alive(), what="the bridge starts")
-        return self
-
-    def __exit__(self, *_):
-        self.process.close()
-        shutil.rmtree(self.folder)
-
-    def output(self):
-        return self.process.output()
-
-    def end(self, sig=signal.SIGTERM):
-        """End it; the exit status must be 0 when it may say goodbye."""
-        status = self.process.stop(sig)
-        assert status == (0 if sig == signal.SIGTERM else -sig), f"exit status {status}\n{self.output()}"
-        return self
-
-    def stats(self, number):
-        """Counters of its first or second port, after the end."""
-        line = [x for x in self.output().splitlines() if x.startswith("stats ")][number]
-        return {key: int(value) for key, value in re.findall(r"(\w+)=(\d+)", line)}
-
-    def caps(self, number):
-        line = [x for x in self.output().splitlines() if x.startswith("caps ")][number]
-        return dict(re.findall(r"(\w+)=(\S+)", line))
-
-
-@contextlib.contextmanager
-def lab(mtu=1500):
-    """A - x0 X x1 - B, both hosts in one subnet."""
-    with contextlib.ExitStack() as stack:
-        spaces = []
-        for name in ("A", "X", "B"):
-            spaces.append(net.Namespace(name))
-            stack.callback(spaces[-1].close)
-        a, x, b = spaces
-        net.veth(a, "a0", x, "x0", plain=False)
-        net.veth(b, "b0", x, "x1", plain=False)
-        for space, link, number in ((a, "a0", 1), (b, "b0", 2)):
-            space.address(link, f"10.9.0.{number}/24", f"fd09::{number}/64", mtu=mtu)
-        for link in ("x0", "x1"):
-            x.ip(f"link set {link} mtu {mtu}")
-            net.quiet(x, link)
-        yield a, x, b
-
-
-def pings(a, address="10.9.0.2", **more):
-    net.eventually(lambda: a.ping(address, count=1, wait=1, **more), what=f"an answer from {address}")
-    assert a.ping(address, count=20, interval=0.01, **more) == 20
-
-
-def tcp(a, b, megabytes=20, address="10.9.0.2"):
-    """Kernel TCP from a to b; both sides must have the same sum of bytes."""
-    b.start("sh", "-c", "socat -u TCP6-LISTEN:7000,ipv6only=0,reuseaddr STDOUT | sha256sum > /run/received")
-    net.eventually(lambda: "7000" in b.run("ss", "-ltn").stdout, what="the listener")
-    sent = a.sh(f"head -c {megabytes}M /dev/urandom > /run/data && sha256sum < /run/data && "
-                f"timeout 30 socat -u /run/data TCP:{address}:7000").stdout
-    received = net.eventually(lambda: b.run("cat", "/run/received", check=False).stdout, what="the last byte")
-    assert sent.split()[0] == received.split()[0], "bytes changed on the way"
-
-
-def link_state(space, link):
-    """What of an interface must be as before: state, MTU, promiscuity, XDP, features."""
-    text = space.run("ip", "-d", "link", "show", link).stdout
-    features = space.run("ethtool", "-k", link).stdout
-    facts = re.findall(r"mtu \d+|promiscuity \d+|allmulti \d+|xdp\w*|<[^>]*>", text)
-    return facts, re.findall(r"(?:rx-vlan-offload|large-receive-offload): \w+", features)
-
 
 def steer_programs():
     done = net.run(["bpftool", "prog", "list"])
@@ -246,63 +166,6 @@ def tap_port_two_queues_jumbo():
             pings(a, "10.9.0.8", options=("-s", "8972", "-M", "do"))
             assert bridge.caps(0)["rss"] == "0" and bridge.caps(0)["rx_queues"] == "2"
             bridge.end()
-
-
-def pair(server, client, server_returns):
-    """x0 - server - socket - client - x1, by two processes. The client dies and comes back, then maybe the server."""
-    with lab() as (a, x, b), tempfile.TemporaryDirectory(prefix="isthmus-ports-") as folder:
-        path = os.path.join(folder, "pair.sock")
-        with contextlib.ExitStack() as stack:
-            def side(text, link):
-                return stack.enter_context(Bridge(x, text.format(path=path), f"af_packet:if={link}"))
-            first, second = side(server, "x0"), side(client, "x1")
-            pings(a)
-            pings(a, "fd09::2")
-            tcp(a, b)
-            second.end(signal.SIGKILL)
-            second = side(client, "x1")
-            pings(a)
-            if server_returns:
-                first.end(signal.SIGKILL)
-                first = side(server, "x0")
-                pings(a)
-            second.end()
-            first.end()
-        assert not os.path.exists(path), "the socket file stayed behind"
-
-
-@case
-def memif_pair():
-    pair("memif:path={path},server=1", "memif:path={path}", server_returns=True)
-
-
-@case
-def memif_speaks_with_dpdk():
-    """Against DPDK's own driver in either role: testpmd answers ARP and echo."""
-    testpmd = shutil.which("dpdk-testpmd") or tap.skip("no dpdk-testpmd")
-    for ours, theirs in (("server=1", "client"), ("server=0", "server")):
-        with lab() as (a, x, _), tempfile.TemporaryDirectory(prefix="isthmus-ports-") as folder:
-            path = os.path.join(folder, "pair.sock")
-            peer = [testpmd, "--no-huge", "-m", "256", "--no-pci", "--no-shconf", "--no-telemetry", "--lcores=0@0,1@1",
-                    f"--file-prefix=isthmus-peer-{os.getpid()}",
-                    f"--vdev=net_memif0,role={theirs},socket={path},socket-abstract=no", "--",
-                    "--forward-mode=icmpecho", "--auto-start", "--total-num-mbufs=4096", "--stats-period=1"]
-            with contextlib.ExitStack() as stack:
-                if theirs == "server":
-                    x.start(*peer, log=f"{folder}/peer")
-                    net.eventually(lambda: os.path.exists(path), what="the peer's socket")
-                bridge = stack.enter_context(Bridge(x, f"memif:path={path},{ours}", "af_packet:if=x0", workers=2))
-                if theirs == "client":
-                    x.start(*peer, log=f"{folder}/peer")
-                a.ip("neigh replace 10.9.0.77 lladdr 02:00:00:00:00:77 dev a0")
-                pings(a, "10.9.0.77")
-                pings(a, "10.9.0.77", options=("-s", "1472"))
-                bridge.end()
-
-
-@case
-def vhost_user_and_virtio_user():
-    pair("vhost_user:path={path},server=1", "virtio_user:path={path}", server_returns=False)
 
 
 def pcap_file(path, frames):
