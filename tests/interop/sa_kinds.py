@@ -39,6 +39,7 @@ class Kind:
     outer: int = 4
     inner: int = 4
     window: int = 64
+    salt: str = ""  # other keys: numbers begin anew
 
     @property
     def name(self):
@@ -50,7 +51,7 @@ class Kind:
     def keys(self, way):
         """(cipher key, hash key) of a direction: fixed, and different for every kind and direction."""
         def bits(what, length):
-            return hashlib.shake_256(f"{self.name}/{way}/{what}".encode()).digest(length)
+            return hashlib.shake_256(f"{self.name}/{self.salt}/{way}/{what}".encode()).digest(length)
         hash_length = INTEGRITIES[self.integrity][1] if self.integrity in INTEGRITIES else 0
         return bits("cipher", ENCRYPTIONS[self.encryption][2]), bits("hash", hash_length)
 

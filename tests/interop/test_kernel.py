@@ -6,6 +6,7 @@ its own loopback addresses. For each kind the appliance is given the connection'
 same keys by `ip xfrm`; then each side speaks first once, and both must have counted every packet on the SAs.
 """
 
+import hashlib
 import os
 import sys
 
@@ -67,18 +68,22 @@ class Wire:
                           f"addr add {FAR[4]}/24 dev vec0", f"addr add {FAR[6]}/64 dev vec0 nodad",
                           f"addr add {INNER[4]}/32 dev lo", f"addr add {INNER[6]}/128 dev lo nodad",
                           f"route add {NEAR_SPACE[4]} via {NEAR[4]} src {INNER[4]}",
-                          f"-6 route add {NEAR_SPACE[6]} via {NEAR[6]} src {INNER[6]}"])
+                          f"route add {NEAR_SPACE[6]} via {NEAR[6]} src {INNER[6]}"])
         uml.open_nat_t(self.guest)
         self.box.start(config(Kind("aes-gcm-256"), 0x1000, 0x1001))
 
-    def agree(self, kind, sequence=0):
-        """Both ends take the kind's keys under SPIs of their own."""
+    def agree(self, kind):
+        """Both ends take the kind's keys under new SPIs."""
         self.spi += 2
-        near, far = NEAR[kind.outer], FAR[kind.outer]
         self.box.apply(config(kind, self.spi, self.spi + 1))
+        self.tell_kernel(kind, {})
+
+    def tell_kernel(self, kind, sequence):
+        """The kernel's SAs and policies anew. sequence: the last number of each sender."""
+        near, far = NEAR[kind.outer], FAR[kind.outer]
         self.guest.batch(["xfrm state flush", "xfrm policy flush",
-                          xfrm_state(kind, "near", near, far, self.spi + 1),
-                          xfrm_state(kind, "far", far, near, self.spi, sequence),
+                          xfrm_state(kind, "near", near, far, self.spi + 1, sequence.get("near", 0)),
+                          xfrm_state(kind, "far", far, near, self.spi, sequence.get("far", 0)),
                           xfrm_policy("out", FAR_SPACE[kind.inner], NEAR_SPACE[kind.inner], far, near),
                           xfrm_policy("in", NEAR_SPACE[kind.inner], FAR_SPACE[kind.inner], near, far)])
 
@@ -87,6 +92,21 @@ class Wire:
         _, states = self.guest.run("ip -s xfrm state")
         ours = {int(row["spi"], 0): row["counters"]["packets"] for row in self.box.ask("sa list")}
         return [(xfrm_counters(states, spi), ours[spi]) for spi in (self.spi, self.spi + 1)]
+
+    def sequence(self, direction):
+        return next(row["counters"]["sequence"] for row in self.box.ask("sa list") if row["direction"] == direction)
+
+    def restart_at(self, number):
+        """End the appliance and start it with its outbound numbers recorded as used up to `number`."""
+        self.box.stop()
+        path = os.path.join(self.box.folder, "state", "sequence")
+        with open(path, encoding="ascii") as file:
+            lines = file.read().splitlines()[:-1]
+        lines = [f"{line.rsplit(' ', 1)[0]} {number}" if line.startswith("out ") else line for line in lines]
+        text = "\n".join(lines) + "\n"
+        with open(path, "w", encoding="ascii") as file:
+            file.write(f"{text}sha256 {hashlib.sha256(text.encode()).hexdigest()}\n")
+        self.box.start()
 
     def close(self):
         if self.guest:
@@ -114,12 +134,46 @@ def kernel_first(wire, kind):
     counted(wire, 2 * PINGS)
 
 
+CROSSING = Kind("aes-gcm-128", esn=True, salt="crossing")
+STOPPING = Kind("aes-gcm-128", salt="stopping")
+BEFORE_END = (1 << 32) - 8
+
+
 def esn_crosses_inbound(wire):
-    """The kernel's sequence numbers pass 2^32: the appliance must infer the high half."""
-    kind = Kind("aes-gcm-128", esn=True)
-    wire.agree(kind, 0xfffffff8)
-    status, output = wire.guest.run(f"ping -n -c 20 -i 0.02 -W 2 {HOST[4]}", check=False)
-    assert status == 0 and " 0% packet loss" in output, f"{output}\ndrops: {wire.box.ask('drops')}"
+    """The kernel's numbers pass 2^32: the appliance must infer the high half (RFC 4303, appendix A2)."""
+    # A receiver at 0 takes numbers just below 2^32 for old ones, so there is a step on the way.
+    wire.agree(CROSSING)
+    for sequence, count in ((0xffff0000, 1), (BEFORE_END, 20)):
+        wire.tell_kernel(CROSSING, {"far": sequence})
+        status, output = wire.guest.run(f"ping -n -c {count} -i 0.02 -W 2 {HOST[4]}", check=False)
+        assert status == 0 and " 0% packet loss" in output, f"{output}\ndrops: {wire.box.ask('drops')}"
+    assert wire.sequence("in") == BEFORE_END + 20, wire.sequence("in")
+
+
+def esn_crosses_outbound(wire):
+    """Our numbers pass 2^32 and the kernel infers the high half. The record on disk is moved up to get there.
+
+    After esn_crosses_inbound, whose SA it goes on with.
+    """
+    wire.restart_at(BEFORE_END)
+    wire.tell_kernel(CROSSING, {"near": 0xffff0000, "far": BEFORE_END + 100})
+    assert wire.host.ping(INNER[4], 20) == 20, wire.box.ask("drops")
+    assert wire.sequence("out") == BEFORE_END + 20, wire.sequence("out")
+    _, states = wire.guest.run("ip xfrm state")
+    assert "seq-hi 0x1" in states, states
+
+
+def without_esn_it_stops(wire):
+    """At 2^32 an SA without ESN is used up: packets drop by name and no number comes twice."""
+    wire.agree(STOPPING)
+    assert wire.host.ping(INNER[4], 1) == 1
+    wire.restart_at(BEFORE_END)
+    wire.tell_kernel(STOPPING, {"near": 0xffff0000, "far": 100})
+    replies = wire.host.ping(INNER[4], 12, wait=1)
+    assert replies <= 8, replies
+    net.eventually(lambda: any(row["reason"] == "sa-sequence-exhausted" and row["packets"] >= 4
+                               for row in wire.box.ask("drops")), what=f"the drops after {replies} replies")
+    assert wire.sequence("out") == 1 << 32, "the next number would be the first that does not fit"
 
 
 def tcp_to_kernel(wire, kind):
@@ -157,6 +211,8 @@ def main():
             tap.add(f"TCP to the kernel: {kind.name}", tcp_to_kernel, wire, kind)
             tap.add(f"TCP from the kernel: {kind.name}", tcp_from_kernel, wire, kind)
         tap.add("ESN across 2^32, kernel to appliance", esn_crosses_inbound, wire)
+        tap.add("ESN across 2^32, appliance to kernel", esn_crosses_outbound, wire)
+        tap.add("without ESN an SA stops at 2^32", without_esn_it_stops, wire)
         tap.main()
     finally:
         wire.close()
