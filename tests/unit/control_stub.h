@@ -16,6 +16,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -196,6 +197,8 @@ stub_mbuf(uint16_t head, const void *packet, uint16_t n)
 
 	assert_non_null(m);
 	d = (uint8_t *)rte_pktmbuf_append(m, head + n);
+	if (!d) /* also for gcc, which follows NULL into memcpy */
+		abort();
 	memset(d, 0xee, head);
 	memcpy(d + head, packet, n);
 	return m;
