@@ -9,6 +9,7 @@
 #include "control/reload.h"
 #include "control/sa_store.h"
 #include "control/state_lock.h"
+#include "control/steer.h"
 #include "control/version.h"
 #include "drivers/clock.h"
 #include "drivers/eal.h"
@@ -247,6 +248,7 @@ dataplane_module_start(struct daemon *d, char *error, size_t n)
 	d->dp = dataplane_create(&d->world->config->appliance, d->pool, error, n);
 	if (!d->dp)
 		return -ENOMEM;
+	steer_ports(d->world->config);
 	r = ports_start(error, n);
 	if (r == 0) {
 		r = dataplane_start(d->dp, d->first_view, &events);

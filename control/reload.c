@@ -9,6 +9,7 @@
 
 #include "control/notify.h"
 #include "control/sa_store.h"
+#include "control/steer.h"
 #include "drivers/log.h"
 
 #include <errno.h>
@@ -174,6 +175,7 @@ published(struct daemon *d, struct build_job *job)
 	d->loaded = time(NULL);
 	d->generation++;
 	d->reload.done++;
+	steer_ports(d->world->config);
 	outcome(d, "applied %s", job->path);
 
 	o = success_json(job, d->world);

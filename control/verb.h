@@ -62,7 +62,7 @@ struct parameter {
 struct verb_info {
 	const char *name; /* words, one blank between them */
 	const char *help;
-	bool offline; /* answered from a file as well (-f FILE) */
+	bool offline;                      /* answered from a file as well (-f FILE) */
 	const struct parameter *parameter; /* at most VERB_PARAMETERS_MAX, then one without a name */
 };
 

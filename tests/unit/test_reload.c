@@ -4,6 +4,7 @@
 #include "control/reload.h"
 #include "control/notify.h"
 #include "control/sa_store.h"
+#include "control/steer.h"
 #include "drivers/log.h"
 
 #include <errno.h>
@@ -20,6 +21,7 @@ static struct fake {
 	struct build_job *given; /* at the builder */
 	int publish_result;
 	uint32_t published, retired, views_freed, worlds_freed, swept, live;
+	const struct config *steered;
 	json_t *answer;
 	char code[48], notified[256];
 } fake;
@@ -116,6 +118,12 @@ notify_reloading(void)
 	notify("RELOADING=1");
 }
 
+void
+steer_ports(const struct config *c)
+{
+	fake.steered = c;
+}
+
 json_t *
 warnings_json(const struct world *w)
 {
@@ -206,6 +214,7 @@ publishes_whole(void **state)
 	assert_true(json_is_true(json_object_get(fake.answer, "applied")));
 	assert_non_null(strstr(fake.notified, "READY=1"));
 	assert_int_equal(fake.views_freed, 0); /* the dataplane's now */
+	assert_ptr_equal(fake.steered, &configs[1]);
 
 	/* The old world stays until no worker can see it. */
 	reload_poll(d);
@@ -229,6 +238,7 @@ refused_changes_nothing(void **state)
 	assert_ptr_equal(d->world, before);
 	assert_int_equal(fake.published, 0);
 	assert_string_equal(fake.code, "UnknownKey");
+	assert_null(fake.steered);
 	assert_int_equal(d->reload.refused, 1);
 	assert_int_equal(d->reload.state, RELOAD_IDLE);
 	assert_non_null(strstr(fake.notified, "READY=1"));
