@@ -1,6 +1,8 @@
 /* Sequence numbers, replays and lifetimes as the stages keep them. */
 #include "tests/unit/esp_check.h"
 
+#include <pthread.h>
+
 /* ---- numbers ------------------------------------------------------------------------ */
 
 static void
@@ -258,6 +260,130 @@ renewal_keeps_numbers(void **unused)
 	end();
 }
 
+/* ---- several workers, one SA --------------------------------------------------------- */
+
+#define WORKERS 3
+#define BURSTS 3000
+#define SHARED_BURST 16
+
+static struct shared {
+	_Atomic uint8_t *used; /* how often each number left */
+	uint64_t room;
+	_Atomic uint32_t running;
+	_Atomic uint64_t sealed, waited;
+} shared;
+
+/* A worker of its own: everything but the SA, the view and the pool. */
+static struct worker *
+worker_like_ours(void)
+{
+	struct worker *w = aligned_alloc(64, (sizeof(*w) + 63) & ~(size_t)63);
+
+	assert_non_null(w);
+	memset(w, 0, sizeof(*w));
+	w->view = &esp.view;
+	w->now = rte_rdtsc();
+	w->crypto = crypto_worker_create();
+	assert_non_null(w->crypto);
+	assert_int_equal(channel_init(&w->up, 1024), 0);
+	return w;
+}
+
+static void
+burst_make(struct burst *b, const uint8_t *inner, uint16_t n)
+{
+	b->n = b->used = 0;
+	for (uint16_t i = 0; i < SHARED_BURST; i++) {
+		struct packet *p = &b->slot[b->used++];
+		uint8_t *l3;
+
+		memset(p, 0, sizeof(*p));
+		p->m = rte_pktmbuf_alloc(esp.pool);
+		if (!p->m)
+			continue;
+		l3 = (uint8_t *)rte_pktmbuf_append(p->m, n);
+		memcpy(l3, inner, n);
+		parse_ip(p, l3, n);
+		b->pkt[b->n++] = p;
+	}
+}
+
+static void *
+seal_on(void *worker)
+{
+	static _Thread_local struct burst b;
+	struct worker *w = worker;
+	uint8_t inner[60];
+
+	esp_inner(inner, sizeof(inner), false, 0, false);
+	for (uint32_t round = 0; round < BURSTS; round++) {
+		uint16_t offered;
+
+		burst_make(&b, inner, sizeof(inner));
+		offered = b.n;
+		esp_seal(w, &b);
+		atomic_fetch_add(&shared.sealed, b.n);
+		atomic_fetch_add(&shared.waited, offered - b.n);
+		for (uint16_t i = 0; i < b.n; i++) {
+			uint32_t number = esp_sequence(b.pkt[i]->l3 + 20);
+
+			if (number < shared.room)
+				atomic_fetch_add(&shared.used[number], 1);
+			rte_pktmbuf_free(b.pkt[i]->m);
+		}
+	}
+	atomic_fetch_sub(&shared.running, 1);
+	return NULL;
+}
+
+/* While control raises the reserve in small steps: no number twice, none past the reserve, none lost to the count. */
+static void
+workers_share_an_sa(void **unused)
+{
+	struct cfg_sa c = gcm();
+	struct worker *w[WORKERS];
+	pthread_t thread[WORKERS];
+	struct sa_counters counters;
+	uint64_t reserve = 100, seen = 0;
+
+	assert_int_equal(esp_world_open_at(&c, V4, 1, reserve), 0);
+	shared = (struct shared){.room = WORKERS * BURSTS * SHARED_BURST + 1000};
+	shared.used = calloc(shared.room, 1);
+	assert_non_null(shared.used);
+	shared.running = WORKERS;
+	for (int i = 0; i < WORKERS; i++)
+		w[i] = worker_like_ours();
+	for (int i = 0; i < WORKERS; i++)
+		assert_int_equal(pthread_create(&thread[i], NULL, seal_on, w[i]), 0);
+	while (atomic_load(&shared.running)) {
+		if (reserve < shared.room)
+			sa_reserve(esp.out, reserve += 90);
+		usleep(20);
+	}
+	for (int i = 0; i < WORKERS; i++)
+		pthread_join(thread[i], NULL);
+
+	for (uint64_t n = 0; n < shared.room; n++) {
+		assert_true(shared.used[n] <= 1);
+		assert_true(n < reserve || shared.used[n] == 0);
+		seen += shared.used[n];
+	}
+	assert_int_equal(seen, shared.sealed);
+	assert_int_equal(shared.used[0], 0);
+	sa_counters_read(esp.out, &counters);
+	assert_int_equal(counters.packets, shared.sealed);
+	assert_int_equal(counters.drops, shared.waited);
+	assert_true(shared.sealed > 1000 && shared.waited > 0);
+
+	for (int i = 0; i < WORKERS; i++) {
+		crypto_worker_free(w[i]->crypto);
+		channel_fini(&w[i]->up);
+		free(w[i]);
+	}
+	free((void *)shared.used);
+	end();
+}
+
 static int
 start(void **unused)
 {
@@ -283,6 +409,7 @@ main(void)
 		cmocka_unit_test(lifetimes_out),
 		cmocka_unit_test(lifetimes_in),
 		cmocka_unit_test(renewal_keeps_numbers),
+		cmocka_unit_test(workers_share_an_sa),
 	};
 
 	return cmocka_run_group_tests_name("esp_numbers", tests, start, stop);
