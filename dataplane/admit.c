@@ -92,9 +92,8 @@ admit_v6(const struct iface *i, const struct packet *p)
 	return ADMIT_FOREIGN;
 }
 
-/* Was the frame sent by an NVA of this subnet? Only asked for foreign sources. */
-static bool
-from_forwarder(const struct worker *w, const struct iface *i, const struct packet *p)
+const struct nic *
+forwarder_of(const struct worker *w, const struct iface *i, const struct packet *p)
 {
 	const struct rte_ether_hdr *eth = rte_pktmbuf_mtod(p->m, const struct rte_ether_hdr *);
 	uint64_t sender = 0;
@@ -106,9 +105,9 @@ from_forwarder(const struct worker *w, const struct iface *i, const struct packe
 			continue;
 		looked++;
 		if ((neighbour_lookup(w->neighbours, i->id, &i->nic[n].address) & NEIGHBOUR_MAC) == sender)
-			return true;
+			return &i->nic[n];
 	}
-	return false;
+	return NULL;
 }
 
 /* Foreign to the VNet, not only to the subnet: what allowForwardedTraffic is about. */
@@ -135,7 +134,7 @@ admit_wire(struct worker *w, const struct iface *i, struct packet *p)
 	case ADMIT_FOREIGN:
 		if (i->kind == IFACE_UPLINK)
 			break;
-		if (from_forwarder(w, i, p)) {
+		if (forwarder_of(w, i, p)) {
 			p->flags |= PKT_FORWARDED;
 			if (foreign_to_vnet(i, p))
 				p->flags |= PKT_FOREIGN;

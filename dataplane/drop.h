@@ -21,7 +21,7 @@
 	X(TTL_EXPIRED, "ttl-expired", "TTL or hop limit reached zero")                                                 \
 	/* fragments */                                                                                                \
 	X(FRAGMENT_MALFORMED, "fragment-malformed", "overlapping, too small or too long fragments")                    \
-	X(FRAGMENT_TOO_LONG, "fragment-too-long", "reassembled it would not fit into one packet buffer")              \
+	X(FRAGMENT_TOO_LONG, "fragment-too-long", "reassembled it would not fit into one packet buffer")               \
 	X(FRAGMENT_TABLE_FULL, "fragment-table-full", "too many packets in fragments at once")                         \
 	X(FRAGMENT_TIMEOUT, "fragment-timeout", "the first fragment did not come in time")                             \
 	/* local delivery */                                                                                           \

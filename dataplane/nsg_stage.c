@@ -15,8 +15,6 @@
 
 #include <netinet/in.h>
 
-#define FORWARDERS_MAX 64 /* NVAs of one subnet that are looked at for a foreign source */
-
 /* One packet on its way through a stage. */
 struct check {
 	struct packet *p;
@@ -56,43 +54,12 @@ receiver_endpoint(const struct view *v, const struct packet *p)
 	return filters(i) && !(p->flags & PKT_LOCAL) ? i : NULL;
 }
 
-static struct ip_addr
-packet_address(const struct packet *p, bool source)
-{
-	struct ip_addr a = {.family = p->flags & PKT_V6 ? IP_V6 : IP_V4};
-
-	if (p->flags & PKT_V6)
-		memcpy(a.b, source ? p->v6.src : p->v6.dst, 16);
-	else
-		memcpy(a.b, source ? &p->v4.src : &p->v4.dst, 4);
-	return a;
-}
-
-/* Which NVA of this subnet sent the frame? admit() let a foreign source in for it alone. */
-static const struct nic *
-forwarder(const struct worker *w, const struct iface *i, const struct packet *p)
-{
-	const struct rte_ether_hdr *eth = rte_pktmbuf_mtod(p->m, const struct rte_ether_hdr *);
-	uint64_t sender = 0;
-	uint32_t looked = 0;
-
-	memcpy(&sender, &eth->src_addr, sizeof(eth->src_addr));
-	for (uint32_t n = 0; n < i->n_nics && looked < FORWARDERS_MAX; n++) {
-		if (!i->nic[n].forwarding)
-			continue;
-		looked++;
-		if ((neighbour_lookup(w->neighbours, i->id, &i->nic[n].address) & NEIGHBOUR_MAC) == sender)
-			return &i->nic[n];
-	}
-	return NULL;
-}
-
 static const struct nic *
 sender_nic(const struct worker *w, const struct iface *i, const struct packet *p)
 {
 	struct ip_addr source = packet_address(p, true);
 
-	return p->flags & PKT_FORWARDED ? forwarder(w, i, p) : iface_nic(i, &source);
+	return p->flags & PKT_FORWARDED ? forwarder_of(w, i, p) : iface_nic(i, &source);
 }
 
 static const struct nic *

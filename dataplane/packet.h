@@ -11,6 +11,8 @@
 
 #include <rte_mbuf.h>
 
+#include <string.h>
+
 #define BURST_MAX 64
 
 enum packet_flag {
@@ -23,7 +25,7 @@ enum packet_flag {
 	PKT_OPENED = 1 << 6,         /* came out of a tunnel */
 	PKT_LOCAL = 1 << 7,          /* made by this appliance: no NSG, no source check */
 	PKT_TRACED = 1 << 8,
-	PKT_MOVED = 1 << 9, /* handed off by another worker: already spread */
+	PKT_MOVED = 1 << 9,      /* handed off by another worker: already spread */
 	PKT_FORWARDED = 1 << 10, /* source outside the sending subnet: an NVA of that subnet sent it */
 };
 
@@ -63,3 +65,16 @@ struct burst {
 	struct packet *pkt[BURST_MAX];
 	struct packet slot[BURST_MAX];
 };
+
+/* Source or destination in control's form. */
+static inline struct ip_addr
+packet_address(const struct packet *p, bool source)
+{
+	struct ip_addr a = {.family = p->flags & PKT_V6 ? IP_V6 : IP_V4};
+
+	if (p->flags & PKT_V6)
+		memcpy(a.b, source ? p->v6.src : p->v6.dst, 16);
+	else
+		memcpy(a.b, source ? &p->v4.src : &p->v4.dst, 4);
+	return a;
+}

@@ -92,8 +92,7 @@ dataplane_drops(const struct dataplane *dp, struct drop_count *rows, uint32_t si
 }
 
 uint32_t
-dataplane_flows(
-	const struct dataplane *dp, uint32_t max, void (*each)(void *, const struct flow_info *), void *context)
+dataplane_flows(const struct dataplane *dp, uint32_t max, void (*each)(void *, const struct flow_info *), void *context)
 {
 	uint32_t now_s = (uint32_t)((clock_tsc() - dp->start_tsc) / dp->tsc_hz);
 

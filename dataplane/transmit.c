@@ -12,24 +12,6 @@
 
 #include <rte_ether.h>
 
-static struct ip_addr
-packet_destination(const struct packet *p)
-{
-	struct ip_addr a = {.family = p->flags & PKT_V6 ? IP_V6 : IP_V4};
-
-	memcpy(a.b, p->flags & PKT_V6 ? p->v6.dst : (const uint8_t *)&p->v4.dst, p->flags & PKT_V6 ? 16 : 4);
-	return a;
-}
-
-static bool
-on_link(const struct iface *i, const struct ip_addr *a)
-{
-	for (uint8_t n = 0; n < i->n_prefixes; n++)
-		if (prefix_has(&i->prefix[n], a))
-			return true;
-	return false;
-}
-
 /* Whom the frame is for. Family 0: nobody (an uplink without a gateway). */
 static struct ip_addr
 next_hop(const struct view *v, const struct packet *p)
@@ -44,12 +26,12 @@ next_hop(const struct view *v, const struct packet *p)
 	case HOP_TUNNEL:
 		return v->tunnel[h->tunnel & v->tunnel_mask].next_hop;
 	case HOP_UPLINK:
-		a = packet_destination(p);
-		if (on_link(out, &a))
+		a = packet_address(p, false);
+		if (iface_on_link(out, &a))
 			return a;
 		return a.family == IP_V6 ? out->gateway6 : out->gateway4;
 	default:
-		return packet_destination(p);
+		return packet_address(p, false);
 	}
 }
 
@@ -70,7 +52,7 @@ unresolved(struct worker *w, struct packet *p)
 {
 	struct ip_addr a = next_hop(w->view, p);
 
-	if (a.family == IP_NONE || !on_link(&w->view->iface[p->out], &a)) {
+	if (a.family == IP_NONE) {
 		drop(w, p, DROP_NEIGHBOUR_UNRESOLVED);
 		return;
 	}

@@ -107,3 +107,5 @@ struct view {
 
 /* The NIC that owns an address on an interface, NULL if none. Any thread. */
 const struct nic *iface_nic(const struct iface *i, const struct ip_addr *a);
+/* Does the address lie in one of the interface's networks? Any thread. */
+bool iface_on_link(const struct iface *i, const struct ip_addr *a);

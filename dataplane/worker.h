@@ -116,6 +116,10 @@ void hop(struct worker *w, struct burst *b);      /* TTL, MTU, neighbour or tunn
 void esp_seal(struct worker *w, struct burst *b); /* tunnel hops: encapsulate, encrypt, outer next hop */
 void transmit(struct worker *w, struct burst *b); /* link header, tx buffer */
 
+/* The NIC with IP forwarding (an NVA) of this interface whose MAC sent the frame, NULL if none; for packets whose
+ * mbuf still starts with the link header. admit.c */
+const struct nic *forwarder_of(const struct worker *w, const struct iface *i, const struct packet *p);
+
 /* Parse the IP header at l3 (length available) into p: addresses, protocol, ports, flags, hash.
  * Returns 0 or the drop reason + 1... see parse.c. Used for inner packets too. */
 enum drop_reason parse_ip(struct packet *p, uint8_t *l3, uint32_t available);

@@ -1,0 +1,181 @@
+/* The hops of a view, its tunnels, and the table that finds an inbound SA by its SPI. Builder thread. */
+#include "dataplane/sa.h"
+#include "dataplane/view_build.h"
+
+#include <rte_malloc.h>
+
+#include <errno.h>
+#include <string.h>
+
+/* Behind the described hops: one for our own packets on every uplink and into every tunnel. */
+static uint32_t
+local_hops(struct build *b, struct hop *hop, uint32_t n)
+{
+	struct iface *iface = (struct iface *)(uintptr_t)b->view->iface;
+
+	for (uint32_t i = 0; i < b->spec->n_ifaces; i++) {
+		if (iface[i].kind != IFACE_UPLINK)
+			continue;
+		hop[n] = (struct hop){.kind = HOP_UPLINK, .iface = (uint16_t)i, .name = iface[i].name};
+		iface[i].local_hop = n++;
+	}
+	for (uint32_t i = 0; i < b->spec->n_tunnels; i++)
+		hop[n++] = (struct hop){.kind = HOP_TUNNEL, .tunnel = (uint16_t)i, .name = b->spec->tunnel[i].name};
+	return n;
+}
+
+int
+build_hops(struct build *b)
+{
+	uint32_t n = rte_align32pow2(b->spec->n_hops + b->spec->n_ifaces + b->spec->n_tunnels + 1);
+	struct hop *hop = build_array(b, n, sizeof(*hop));
+
+	if (hop == NULL)
+		return -ENOMEM;
+	b->view->hop = hop;
+	b->view->hop_mask = n - 1;
+	for (uint32_t i = 0; i < n; i++) {
+		const struct hop_spec *s = &b->spec->hop[i];
+
+		hop[i] = i < b->spec->n_hops ? (struct hop){s->kind, s->reason, s->deny_forwarded, s->iface, s->tunnel,
+						       s->name, s->deny_name, s->address}
+					     : (struct hop){.kind = HOP_DROP, .reason = DROP_INVALID_OBJECT};
+	}
+	b->view->n_hops = local_hops(b, hop, b->spec->n_hops);
+	return 0;
+}
+
+static struct ip_addr
+tunnel_next_hop(const struct iface *uplink, const struct ip_addr *remote)
+{
+	if (iface_on_link(uplink, remote))
+		return *remote;
+	return remote->family == IP_V6 ? uplink->gateway6 : uplink->gateway4;
+}
+
+/* The newest outbound SA of the tunnel: the last one that the configuration lists. */
+static struct sa *
+outbound_sa(const struct view_spec *spec, uint16_t tunnel)
+{
+	struct sa *sa = NULL;
+
+	for (uint32_t i = 0; i < spec->n_sas; i++)
+		if (spec->sa[i].tunnel == tunnel && spec->sa[i].config.outbound && spec->sa[i].sa)
+			sa = spec->sa[i].sa;
+	return sa;
+}
+
+static void
+tunnel_fill(struct build *b, struct tunnel *t, uint16_t id, struct selector_spec *selectors)
+{
+	const struct tunnel_spec *s = &b->spec->tunnel[id];
+	const struct iface *uplink = &b->view->iface[s->uplink];
+
+	*t = (struct tunnel){
+		.id = id,
+		.gateway = s->gateway,
+		.uplink = s->uplink,
+		.mtu = s->mtu ? RTE_MIN(s->mtu, uplink->mtu) : uplink->mtu,
+		.copy_dscp = s->copy_dscp,
+		.copy_df = s->copy_df,
+		.n_selectors = (uint16_t)s->n_selectors,
+		.name = s->name,
+		.local_hop = b->view->n_hops - b->spec->n_tunnels + id,
+		.local = s->local,
+		.remote = s->remote,
+		.selector = selectors,
+		.out = outbound_sa(b->spec, id),
+		.next_hop = tunnel_next_hop(uplink, &s->remote),
+	};
+	memcpy(selectors, s->selector, s->n_selectors * sizeof(*selectors));
+	if (t->out) {
+		t->inner_mtu = sa_inner_mtu(t->out, s->remote.family, t->mtu);
+		esp_outer_build(&t->outer, &s->local, &s->remote, t->out);
+	}
+	t->tcp_mss = s->tcp_mss;
+}
+
+int
+build_tunnels(struct build *b)
+{
+	uint32_t n = rte_align32pow2(b->spec->n_tunnels ? b->spec->n_tunnels : 1);
+	struct tunnel *tunnel = build_array(b, n, sizeof(*tunnel));
+	uint32_t n_selectors = 0;
+	struct selector_spec *s;
+
+	b->view->tunnel = tunnel;
+	if (tunnel == NULL)
+		return -ENOMEM;
+	b->view->tunnel_mask = n - 1;
+	b->view->n_tunnels = b->spec->n_tunnels;
+	for (uint32_t i = 0; i < b->spec->n_tunnels; i++)
+		n_selectors += b->spec->tunnel[i].n_selectors;
+	s = b->view->selector_store = build_array(b, n_selectors, sizeof(*s));
+	if (s == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < b->spec->n_tunnels; i++) {
+		tunnel_fill(b, &tunnel[i], (uint16_t)i, s);
+		s += b->spec->tunnel[i].n_selectors;
+	}
+	return 0;
+}
+
+/* Our own SPIs carry their index in the low bits and hit at once; others probe. */
+static int
+spi_place(struct sa_slot *slot, uint32_t mask, const struct sa_spec *s)
+{
+	uint32_t at = s->config.spi & mask;
+
+	for (int probe = 0; probe < SPI_PROBES_MAX; probe++, at = (at + 1) & mask) {
+		if (slot[at].spi == s->config.spi)
+			return -EEXIST;
+		if (slot[at].spi == 0) {
+			slot[at] = (struct sa_slot){s->config.spi, s->tunnel, s->sa};
+			return 0;
+		}
+	}
+	return -ENOSPC;
+}
+
+/* 0 on success, -ENOSPC: a larger table is needed, else the error is told. */
+static int
+spis_of_size(struct build *b, uint32_t size)
+{
+	struct sa_slot *slot = build_array(b, size, sizeof(*slot));
+	int rc = slot ? 0 : -ENOMEM;
+
+	for (uint32_t i = 0; i < b->spec->n_sas && rc == 0; i++)
+		if (!b->spec->sa[i].config.outbound && b->spec->sa[i].sa)
+			rc = spi_place(slot, size - 1, &b->spec->sa[i]);
+	if (rc == -EEXIST)
+		build_fail(b, "two inbound SAs have the same SPI");
+	if (rc) {
+		rte_free(slot);
+		return rc;
+	}
+	b->view->spi = slot;
+	b->view->spi_mask = size - 1;
+	b->view->n_sas = b->spec->n_sas;
+	return 0;
+}
+
+int
+build_spis(struct build *b)
+{
+	uint32_t size = rte_align32pow2(b->spec->n_sas * 2 + 64);
+	int rc = -ENOSPC;
+
+	for (int doubling = 0; doubling < 6 && rc == -ENOSPC; doubling++, size *= 2)
+		rc = spis_of_size(b, size);
+	if (rc == -ENOSPC)
+		build_fail(b, "the SPIs of the inbound SAs collide too often");
+	return rc;
+}
+
+int
+build_encap_ports(struct build *b)
+{
+	if (esp_ports_build(b->view, b->spec) == 0)
+		return 0;
+	return build_fail(b, "more than %d UDP ports for ESP beside %d", ENCAP_PORTS_MAX, ESP_PORT);
+}
