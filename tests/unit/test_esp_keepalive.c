@@ -1,0 +1,178 @@
+/* NAT keepalives: to whom, when, and what exactly. The way out is faked. */
+#include "tests/unit/eal.h"
+
+#include "dataplane/checksum.h"
+#include "dataplane/esp.h"
+#include "dataplane/sa.h"
+#include "dataplane/state.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct dataplane dp;
+static struct view view;
+static struct tunnel tunnel[4];
+static uint64_t now_ns = 1000000000u;
+
+static struct sent {
+	uint16_t iface, size;
+	uint8_t bytes[64];
+} sent[8];
+static uint32_t n_sent;
+
+void
+dataplane_send_packet(struct dataplane *to, uint16_t iface, struct rte_mbuf *m, uint16_t l3_off)
+{
+	struct sent *s = &sent[n_sent++];
+
+	assert_ptr_equal(to, &dp);
+	assert_int_equal(l3_off, 0);
+	s->iface = iface;
+	s->size = m->data_len;
+	memcpy(s->bytes, rte_pktmbuf_mtod(m, void *), m->data_len);
+	rte_pktmbuf_free(m);
+}
+
+static struct sa *
+sa_make(bool udp, uint16_t keepalive_s)
+{
+	struct cfg_sa c = {.outbound = true,
+		.spi = 0x1000,
+		.encryption = ENC_AES_GCM_128,
+		.enc_key_len = 20,
+		.udp_encap = udp,
+		.udp_local_port = 4501,
+		.udp_remote_port = 4502,
+		.keepalive_s = keepalive_s};
+
+	return sa_create(&c, 1, 100);
+}
+
+static void
+tunnel_make(uint16_t i, const char *local, const char *remote, struct sa *out)
+{
+	struct tunnel *t = &tunnel[i];
+
+	assert_int_equal(address_parse(local, &t->local), 0);
+	assert_int_equal(address_parse(remote, &t->remote), 0);
+	t->uplink = 7;
+	t->out = out;
+	if (out)
+		esp_outer_build(&t->outer, &t->local, &t->remote, out);
+}
+
+/* Look a second later. Returns how many were sent. */
+static uint32_t
+look(void)
+{
+	n_sent = 0;
+	esp_keepalives(&dp, now_ns += 1000000000u);
+	return n_sent;
+}
+
+/* The SA's last packet, and its last keepalive, were so long ago. */
+static void
+silent(uint16_t i, uint32_t seconds)
+{
+	uint64_t then = rte_rdtsc() - seconds * dp.tsc_hz;
+
+	atomic_store(&tunnel[i].out->state->used_tsc, then);
+	tunnel[i].out->state->keepalive_tsc = then;
+}
+
+static void
+only_the_silent_behind_nat(void **unused)
+{
+	look();
+	assert_int_equal(look(), 0);
+	for (uint16_t i = 0; i < 3; i++)
+		silent(i, 19);
+	assert_int_equal(look(), 0);
+	for (uint16_t i = 0; i < 3; i++)
+		silent(i, 21);
+	assert_int_equal(look(), 2); /* tunnel 2 is not in UDP, 3 has no SA */
+	assert_int_equal(look(), 0);
+
+	/* a packet of the tunnel does as well as a keepalive */
+	silent(0, 21);
+	silent(1, 21);
+	atomic_store(&tunnel[1].out->state->used_tsc, rte_rdtsc() - 5 * dp.tsc_hz);
+	assert_int_equal(look(), 1);
+	assert_int_equal(sent[0].bytes[0], 0x45);
+
+	/* four looks a second at most */
+	silent(0, 21);
+	n_sent = 0;
+	esp_keepalives(&dp, now_ns + 100000000u);
+	assert_int_equal(n_sent, 0);
+}
+
+static void
+bytes_are_right(void **unused)
+{
+	static const uint8_t v4[] = {0x45, 0, 0, 29, 0, 0, 0, 0, 64, 17};
+	const uint8_t *b;
+
+	silent(0, 100);
+	silent(1, 100);
+	assert_int_equal(look(), 2);
+	b = sent[0].bytes;
+	assert_int_equal(sent[0].iface, 7);
+	assert_int_equal(sent[0].size, 29);
+	assert_memory_equal(b, v4, sizeof(v4));
+	assert_memory_equal(b + 12, "\xc0\x00\x02\x01\xc6\x33\x64\x02", 8);
+	assert_int_equal(checksum(b, 20), 0);
+	assert_memory_equal(b + 20, "\x11\x95\x11\x96\x00\x09\x00\x00\xff", 9);
+
+	b = sent[1].bytes;
+	assert_int_equal(sent[1].size, 49);
+	assert_memory_equal(b, "\x60\0\0\0\0\x09\x11\x40", 8);
+	assert_memory_equal(b + 40, "\x11\x95\x11\x96\x00\x09", 6);
+	assert_int_equal(b[48], 0xff);
+	assert_true(b[46] || b[47]);
+	assert_int_equal(checksum_fold(checksum_add(checksum_pseudo_v6(b + 8, b + 24, 9, 17), b + 40, 9)), 0);
+}
+
+static int
+start(void **unused)
+{
+	if (test_eal_start("keepalive"))
+		return -1;
+	dp.pool = rte_pktmbuf_pool_create("keepalive", 63, 0, 0, 512, SOCKET_ID_ANY);
+	dp.tsc_hz = rte_get_tsc_hz();
+	dp.view = &view;
+	view.tunnel = tunnel;
+	view.n_tunnels = 4;
+	tunnel_make(0, "192.0.2.1", "198.51.100.2", sa_make(true, 20));
+	tunnel_make(1, "2001:db8::1", "2001:db8::2", sa_make(true, 20));
+	tunnel_make(2, "192.0.2.1", "198.51.100.3", sa_make(false, 20));
+	tunnel_make(3, "192.0.2.1", "198.51.100.4", NULL);
+	return dp.pool ? 0 : -1;
+}
+
+static int
+stop(void **unused)
+{
+	unsigned left = rte_mempool_avail_count(dp.pool);
+
+	for (uint16_t i = 0; i < 3; i++)
+		sa_free(tunnel[i].out);
+	rte_mempool_free(dp.pool);
+	test_eal_stop();
+	return left == 63 ? 0 : -1;
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(only_the_silent_behind_nat),
+		cmocka_unit_test(bytes_are_right),
+	};
+
+	return cmocka_run_group_tests_name("esp_keepalive", tests, start, stop);
+}
