@@ -219,6 +219,7 @@ protocol_behind_options(void **unused)
 	assert_int_equal(b.n, 2);
 	assert_int_equal(b.pkt[1]->protocol, IPPROTO_TCP);
 	assert_int_equal(b.pkt[1]->tcp_flags, 0x10);
+	assert_int_equal(b.pkt[1]->hash, b.pkt[0]->hash);
 	assert_int_equal(b.pkt[1]->source_port, b.pkt[0]->source_port);
 	finish_burst();
 	stop();

@@ -3,6 +3,7 @@
 
 #include "dataplane/arp.h"
 #include "dataplane/nd.h"
+#include "drivers/clock.h"
 
 #include <rte_ip.h>
 #include <rte_random.h>
@@ -261,7 +262,7 @@ scan_drives_nobody_out(void **unused)
 
 		snprintf(to, sizeof(to), "10.2.%u.%u", i / 250, 2 + i % 250);
 		wait_for(2, to, i);
-		assert_true(live() <= 64);
+		assert_true(live() <= 2 + 64 / 4);
 	}
 	stub_pass(100);
 	assert_true(word(1, "10.1.0.9") & NEIGHBOUR_USABLE);
@@ -632,6 +633,7 @@ static void
 readers_see_their_own(void **unused)
 {
 	size_t size = rte_rcu_qsbr_get_memsize(1);
+	uint64_t end = clock_boot_ns() + 10 * STUB_SECOND; /* a crowded machine does fewer rounds */
 	uint32_t place[RACE_KEYS];
 	pthread_t reader;
 
@@ -645,7 +647,7 @@ readers_see_their_own(void **unused)
 	while (!atomic_load(&race.reading))
 		sched_yield();
 
-	for (uint32_t i = 0; i < RACE_ROUNDS; i++) {
+	for (uint32_t i = 0; i < RACE_ROUNDS && clock_boot_ns() < end; i++) {
 		uint32_t k = (uint32_t)rte_rand_max(RACE_KEYS);
 		struct ip_addr a;
 
