@@ -25,6 +25,7 @@
 
 #include <cmocka.h>
 
+#define FLOOD 5000
 #define BIG_ANSWER (8u << 20)
 #define HOUR_NS (3600ull * 1000000000)
 #define NOBODY 65534
@@ -34,8 +35,8 @@ static struct {
 	struct api *api;
 	pthread_t thread;
 	char folder[64], path[96];
-	struct api_ticket waiting; /* loop's thread */
-	_Atomic int gone, answer_now;
+	struct api_ticket waiting, before; /* loop's thread */
+	_Atomic int gone, answer_now, answer_before, flood_now, kept;
 	_Atomic uint64_t later_ns; /* how far the clock is ahead for deadlines */
 } server;
 
@@ -54,6 +55,7 @@ handler(void *context, const struct request *r, struct api_ticket from, struct f
 		memset(big, 'x', BIG_ANSWER);
 		return json_string(big);
 	case VERB_APPLY:
+		server.before = server.waiting;
 		server.waiting = from;
 		return NULL;
 	default:
@@ -64,13 +66,31 @@ handler(void *context, const struct request *r, struct api_ticket from, struct f
 static void
 gone(void *context, struct api_ticket from)
 {
-	if (from.serial == server.waiting.serial)
+	if (from.slot == server.waiting.slot && from.serial == server.waiting.serial)
 		atomic_fetch_add(&server.gone, 1);
+}
+
+/* More than may wait for a reader. */
+static void
+flood(void)
+{
+	char text[1024];
+
+	memset(text, 'x', sizeof text - 1);
+	text[sizeof text - 1] = '\0';
+	for (int i = 0; i < FLOOD; i++)
+		if (api_record(server.api, server.waiting, json_pack("{s:i, s:s}", "n", i, "text", text)))
+			atomic_fetch_add(&server.kept, 1);
+	api_answer(server.api, server.waiting, json_string("done"));
 }
 
 static uint32_t
 poll_hook(void *context)
 {
+	if (atomic_exchange(&server.flood_now, 0))
+		flood();
+	if (atomic_exchange(&server.answer_before, 0))
+		api_answer(server.api, server.before, json_string("to another"));
 	if (atomic_exchange(&server.answer_now, 0)) {
 		api_record(server.api, server.waiting, json_integer(1));
 		api_answer(server.api, server.waiting, json_string("done"));
@@ -228,7 +248,9 @@ answers_who_says_no_more(void **state)
 	/* Without a newline, blank lines before it, a carriage return behind it. */
 	say(fd, "\n\r\n{\"version\":1,\"verb\":\"status\"}\r");
 	shutdown(fd, SHUT_WR);
-	json_decref(answer(fd));
+	json_t *a = answer(fd);
+	assert_non_null(json_object_get(a, "result"));
+	json_decref(a);
 	hears_end(fd);
 }
 
@@ -303,16 +325,51 @@ forgets_who_left(void **state)
 		usleep(20000);
 	assert_int_equal(atomic_load(&server.gone), 1);
 
-	/* Its place goes to another; the late answer must not. */
+	/* Its place goes to another, who waits as well; the late answer must not. */
 	fd = connected();
-	say(fd, STATUS("1"));
-	json_decref(answer(fd));
+	say(fd, "{\"version\":1,\"id\":2,\"verb\":\"apply\"}\n");
+	taken(fd);
+	atomic_store(&server.answer_before, 1);
+	while (atomic_load(&server.answer_before))
+		usleep(1000);
 	atomic_store(&server.answer_now, 1);
-	usleep(50000);
-	say(fd, STATUS("2"));
 	json_t *a = answer(fd);
-	assert_int_equal(json_integer_value(json_object_get(a, "id")), 2);
+	assert_non_null(json_object_get(a, "record"));
 	json_decref(a);
+	a = answer(fd);
+	assert_string_equal(json_string_value(json_object_get(a, "result")), "done");
+	json_decref(a);
+	close(fd);
+}
+
+/* Records that nobody reads are lost and counted so; those that are kept arrive whole and in order. */
+static void
+bounds_records(void **state)
+{
+	int fd = connected(), heard = 0, last = -1;
+	json_t *a, *record;
+
+	say(fd, "{\"version\":1,\"verb\":\"apply\"}\n");
+	taken(fd);
+	atomic_store(&server.flood_now, 1);
+	while (atomic_load(&server.kept) == 0)
+		usleep(1000);
+	usleep(20000);
+	for (;;) {
+		a = answer(fd);
+		assert_non_null(a);
+		record = json_object_get(a, "record");
+		if (!record)
+			break;
+		assert_true(json_integer_value(json_object_get(record, "n")) > last);
+		last = (int)json_integer_value(json_object_get(record, "n"));
+		heard++;
+		json_decref(a);
+	}
+	assert_non_null(json_object_get(a, "result"));
+	json_decref(a);
+	assert_int_equal(heard, atomic_load(&server.kept));
+	assert_in_range(heard, 500, FLOOD - 500);
 	close(fd);
 }
 
@@ -494,6 +551,7 @@ main(void)
 		STORY(hangs_up_on_garbage),
 		STORY(answers_later),
 		STORY(forgets_who_left),
+		STORY(bounds_records),
 		STORY(sends_large_answers),
 		STORY(bounds_clients),
 		STORY(bounds_time),
