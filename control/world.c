@@ -5,12 +5,10 @@
 #include "control/world.h"
 
 #include "config/errors.h"
-#include "control/effective_routes.h"
 #include "control/gateway.h"
 #include "control/hops.h"
 #include "control/iface_ids.h"
-#include "control/route_compile.h"
-#include "control/service_tags.h"
+#include "control/subnet_tables.h"
 #include "control/uplink.h"
 #include "control/vnet.h"
 
@@ -175,68 +173,6 @@ prepare(struct world_build *b)
 	return 0;
 }
 
-/* ---- gateways and subnets ------------------------------------------------------------------- */
-
-/* What comes out of tunnels, and what subnets send to the gateway, meets the GatewaySubnet's table. */
-static void
-compile_gateways(struct world_build *b)
-{
-	for (uint32_t g = 0; g < b->config->n_gateways; g++) {
-		const struct cfg_gateway *gateway = &b->config->gateways[g];
-		struct iface_spec *i = &b->spec->iface[b->gateway[g].iface];
-		struct effective e;
-
-		if (gateway->vnet == CFG_NONE)
-			continue;
-		effective_collect(b, &e, gateway->vnet, gateway->subnet, VIEW_GATEWAY);
-		route_compile_forward(b, &e, &b->gateway[g]);
-		effective_collect(b, &e, gateway->vnet, gateway->subnet, VIEW_TUNNEL);
-		i->routes = route_compile(b, &e);
-		i->tags = service_tags_of(b, gateway->vnet, e.route_table);
-	}
-}
-
-static void
-print_table(struct world_build *b, const struct effective *e, struct effective_table *t)
-{
-	t->route = arena_array(b->arena, e->n, sizeof(*t->route));
-	for (uint32_t i = 0; t->route != NULL && i < e->n; i++)
-		t->route[t->n++] = e->candidate[i].row;
-}
-
-static void
-compile_subnet(struct world_build *b, int32_t vnet, int32_t subnet)
-{
-	bool is_gateway = b->config->vnets[vnet].subnets[subnet].is_gateway;
-	uint16_t iface = b->subnet_iface[vnet][subnet];
-	struct effective_table *t = &b->world->table[b->world->n_tables++];
-	struct effective e;
-
-	*t = (struct effective_table){.vnet = vnet, .subnet = subnet, .iface = iface};
-	effective_collect(b, &e, vnet, subnet, is_gateway ? VIEW_TUNNEL : VIEW_SUBNET);
-	if (iface == IFACE_NONE) {
-		route_resolve(b, &e);
-	} else {
-		b->spec->iface[iface].routes = route_compile(b, &e);
-		b->spec->iface[iface].tags = service_tags_of(b, vnet, e.route_table);
-	}
-	print_table(b, &e, t);
-}
-
-static void
-compile_subnets(struct world_build *b)
-{
-	uint32_t n = 0;
-
-	for (uint32_t v = 0; v < b->config->n_vnets; v++)
-		n += b->config->vnets[v].n_subnets;
-	b->world->table = arena_array(b->arena, n, sizeof(*b->world->table));
-	for (uint32_t v = 0; b->world->table != NULL && v < b->config->n_vnets; v++) {
-		for (uint32_t s = 0; s < b->config->vnets[v].n_subnets; s++)
-			compile_subnet(b, (int32_t)v, (int32_t)s);
-	}
-}
-
 static int
 build(struct world_build *b)
 {
@@ -257,8 +193,8 @@ build(struct world_build *b)
 	vnet_nics(b);
 	gateway_tunnels(b);
 	gateway_routes(b);
-	compile_gateways(b);
-	compile_subnets(b);
+	subnet_tables_gateways(b);
+	subnet_tables_subnets(b);
 	uplink_routes(b);
 	return b->arena->failed ? -ENOMEM : 0;
 }

@@ -45,26 +45,33 @@ struct effective_route {
 };
 
 struct effective_table {
-	int32_t vnet, subnet; /* in config */
-	uint16_t iface;       /* IFACE_NONE: the subnet is not attached here */
+	int32_t vnet, subnet;          /* in config */
+	uint16_t iface;                /* IFACE_NONE: the subnet is not attached here */
 	struct effective_route *route; /* sorted by prefix, winner first */
 	uint32_t n;
+};
+
+/* Told, not refused: a 0/0 user route widens VirtualNetwork, a next hop out of reach, ... */
+struct warning {
+	struct cfg_mark mark;
+	char text[300];
 };
 
 struct arena;
 
 struct world {
-	struct config *config; /* owned */
-	struct view_spec spec; /* as given to view_build; sa[].sa filled in by the SA store */
+	struct config *config;         /* owned */
+	struct view_spec spec;         /* as given to view_build; sa[].sa filled in by the SA store */
 	struct effective_table *table; /* one for each subnet of the file */
 	uint32_t n_tables;
-	struct warning { struct cfg_mark mark; char text[300]; } *warning; /* 0/0 UDR widens VirtualNetwork, ... */
+	struct warning *warning;
 	uint32_t n_warnings;
 	struct arena *arena; /* all of the above but config lies here */
 };
 
 /* Takes ownership of config on success. Errors that only compilation finds go to errors. */
-int world_build(struct config *config, struct names *names, struct iface_ids *ids, struct world **out, struct config_errors *errors);
+int world_build(struct config *config, struct names *names, struct iface_ids *ids, struct world **out,
+	struct config_errors *errors);
 void world_free(struct world *w);
 
 const char *effective_type_name(enum effective_type t);

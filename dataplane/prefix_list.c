@@ -1,3 +1,4 @@
+/* Sorting, checking and comparing the content of tables: builder thread. */
 #include "dataplane/prefix_list.h"
 
 #include <errno.h>

@@ -247,6 +247,56 @@ names_are_for_good(void **state)
 	names_free(n);
 }
 
+/* ---- shared tables ---- */
+
+static uint32_t
+table_of(const struct world_text *t, const char *name)
+{
+	return iface(t, name)->routes;
+}
+
+/* Subnets with one route table share what is compiled; not where a route treats one of them apart. */
+static void
+subnets_share_tables(void **state)
+{
+	struct world_text t = world_from("virtualNetworks:\n"
+					 "  - name: v\n"
+					 "    addressSpace: {addressPrefixes: [10.1.0.0/16]}\n"
+					 "    subnets:\n"
+					 "      - {name: a, addressPrefix: 10.1.1.0/24}\n"
+					 "      - {name: b, addressPrefix: 10.1.2.0/24}\n"
+					 "      - {name: c, addressPrefix: 10.1.3.0/24, routeTable: {id: t}}\n"
+					 "      - {name: d, addressPrefix: 10.1.4.0/24, routeTable: {id: t}}\n"
+					 "      - {name: nva, addressPrefix: 10.1.5.0/24, routeTable: {id: t}}\n"
+					 "      - {name: under, addressPrefix: 10.1.6.0/24, routeTable: {id: t}}\n"
+					 "routeTables:\n"
+					 "  - name: t\n"
+					 "    routes:\n"
+					 "      - {name: all, addressPrefix: 0.0.0.0/0, nextHopType: VirtualAppliance, "
+					 "nextHopIpAddress: 10.1.5.4}\n"
+					 "      - {name: six, addressPrefix: 10.1.6.0/24, nextHopType: None}\n"
+					 "appliance:\n"
+					 "  name: test\n"
+					 "  ports: [{name: p, driver: 'null'}]\n"
+					 "  attachments: [{subnet: v/a, port: p, vlan: 1}, {subnet: v/b, port: p, "
+					 "vlan: 2}, {subnet: v/c, port: p, vlan: 3},\n"
+					 "    {subnet: v/d, port: p, vlan: 4}, {subnet: v/nva, port: p, vlan: 5}, "
+					 "{subnet: v/under, port: p, vlan: 6}]\n");
+
+	assert_int_equal(table_of(&t, "v/a"), table_of(&t, "v/b"));
+	assert_int_equal(table_of(&t, "v/c"), table_of(&t, "v/d"));
+	assert_true(table_of(&t, "v/a") != table_of(&t, "v/c"));
+	assert_true(table_of(&t, "v/nva") != table_of(&t, "v/c"));
+	assert_true(table_of(&t, "v/under") != table_of(&t, "v/c"));
+	assert_string_equal(world_hop(&t, "v/d", "8.8.8.8"), "neighbour v/nva 10.1.5.4");
+	assert_string_equal(world_hop(&t, "v/nva", "8.8.8.8"), "drop route-invalid t/routes/all");
+	assert_string_equal(world_hop(&t, "v/d", "10.1.6.1"), "drop route-none t/routes/six");
+	assert_string_equal(world_hop(&t, "v/under", "10.1.6.1"), "local");
+	assert_string_equal(world_hop(&t, "v/b", "10.1.2.1"), "local");
+	assert_int_equal(world_table(t.world, "v", "d")->n, world_table(t.world, "v", "c")->n);
+	world_text_free(&t);
+}
+
 /* ---- NSGs ---- */
 
 static const struct acl_rule_spec *
@@ -499,6 +549,7 @@ main(void)
 		cmocka_unit_test(ids_stay_with_their_names),
 		cmocka_unit_test(freed_ids_come_back_late),
 		cmocka_unit_test(names_are_for_good),
+		cmocka_unit_test(subnets_share_tables),
 		cmocka_unit_test(security_groups),
 		cmocka_unit_test(service_tags),
 		cmocka_unit_test(user_routes_widen_the_tag),

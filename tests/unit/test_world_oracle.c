@@ -560,6 +560,31 @@ by_user_route(const struct config *c, int32_t vnet, int32_t subnet, enum from fr
 	return way == NULL ? f : cross(c, vnet, way, FROM_SUBNET, f);
 }
 
+/* The gateway's routes, heavier connections first; out of the question inside a system route of the network or a
+ * peering. */
+static void
+consider_connections(
+	const struct config *c, const struct cfg_vnet *v, int32_t gateway, struct best *best, const struct ip_addr *a)
+{
+	for (int weight = 100; weight >= 0; weight--) {
+		for (uint32_t i = 0; i < c->n_connections; i++) {
+			const struct cfg_prefixes *p = &c->local_gateways[c->connections[i].local_gateway].prefixes;
+
+			if (c->connections[i].gateway1 != gateway || c->connections[i].routing_weight != weight)
+				continue;
+			for (uint32_t k = 0; k < p->n; k++) {
+				bool inside = any_covers(&v->space, &p->p[k]);
+
+				for (uint32_t n = 0; n < v->n_peerings; n++)
+					inside |= v->peerings[n].state == PEERING_CONNECTED &&
+						  any_covers(peer_space(c, &v->peerings[n]), &p->p[k]);
+				if (!inside)
+					consider(best, a, &p->p[k], 2, CONNECTION, i);
+			}
+		}
+	}
+}
+
 /* All routes that cover the address, the best of them, and what it does. */
 static struct fate
 read_rules(const struct config *c, int32_t vnet, int32_t subnet, enum from from, const struct ip_addr *a)
@@ -601,23 +626,8 @@ read_rules(const struct config *c, int32_t vnet, int32_t subnet, enum from from,
 	}
 	if (t != NULL && t->disable_bgp_route_propagation && from == FROM_SUBNET)
 		gateway = CFG_NONE;
-	for (int weight = 100; gateway != CFG_NONE && weight >= 0; weight--) {
-		for (uint32_t i = 0; i < c->n_connections; i++) {
-			const struct cfg_prefixes *p = &c->local_gateways[c->connections[i].local_gateway].prefixes;
-
-			if (c->connections[i].gateway1 != gateway || c->connections[i].routing_weight != weight)
-				continue;
-			for (uint32_t k = 0; k < p->n; k++) {
-				bool inside = any_covers(&v->space, &p->p[k]);
-
-				for (uint32_t n = 0; n < v->n_peerings; n++)
-					inside |= v->peerings[n].state == PEERING_CONNECTED &&
-						  any_covers(peer_space(c, &v->peerings[n]), &p->p[k]);
-				if (!inside)
-					consider(&best, a, &p->p[k], 2, CONNECTION, i);
-			}
-		}
-	}
+	if (gateway != CFG_NONE)
+		consider_connections(c, v, gateway, &best, a);
 
 	switch (best.what) {
 	case NOTHING:
