@@ -107,7 +107,8 @@ sa_renew(const struct cfg_sa *config, struct sa *running)
 		return NULL;
 	state->users++;
 	/* the new lifetime is told anew */
-	atomic_fetch_and(&state->told, ~(1u << SA_EVENT_SOFT | 1u << SA_EVENT_HARD));
+	atomic_fetch_and(&state->told, ~(SA_HAPPENED(SA_EVENT_SOFT) | SA_ANNOUNCED(SA_EVENT_SOFT) |
+					       SA_HAPPENED(SA_EVENT_HARD) | SA_ANNOUNCED(SA_EVENT_HARD)));
 	return sa;
 }
 
@@ -154,9 +155,9 @@ sa_counters_read(const struct sa *sa, struct sa_counters *out)
 		.reserved = atomic_load(&s->reserved),
 		.drops = atomic_load(&s->drops),
 		.last_used_ns = boot_ns(atomic_load(&s->used_tsc)),
-		.soft_expired = told & 1u << SA_EVENT_SOFT,
-		.hard_expired = told & 1u << SA_EVENT_HARD,
-		.exhausted = told & 1u << SA_EVENT_EXHAUSTED,
+		.soft_expired = told & SA_HAPPENED(SA_EVENT_SOFT),
+		.hard_expired = told & SA_HAPPENED(SA_EVENT_HARD),
+		.exhausted = told & SA_HAPPENED(SA_EVENT_EXHAUSTED),
 	};
 }
 

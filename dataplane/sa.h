@@ -17,13 +17,17 @@
 #define SA_SEQUENCE_END_ESN (UINT64_MAX - 0xffff)
 #define SA_SEQUENCE_END (1ull << 32)
 
+/* What happened stays so; what could not be announced, as the ring was full, is announced by the next packet. */
+#define SA_HAPPENED(kind) (1u << (kind))
+#define SA_ANNOUNCED(kind) (0x10000u << (kind))
+
 struct sa_state {
 	/* workers write: one line for all that sealing touches, one atomic add a burst and word */
 	_Alignas(64) _Atomic uint64_t next; /* outbound: the first number that nobody has taken */
 	_Atomic uint64_t packets, bytes;
 	_Atomic uint64_t used_tsc; /* last packet */
 	_Atomic uint64_t low_told; /* the reserve whose end was announced */
-	_Atomic uint32_t told;     /* 1 << enum sa_event_kind: announced */
+	_Atomic uint32_t told;     /* SA_HAPPENED, SA_ANNOUNCED of each event */
 	/* control writes, workers read */
 	_Atomic uint64_t reserved; /* numbers below may be used */
 	_Atomic uint64_t low;      /* ask for more from here on */

@@ -17,14 +17,14 @@ void
 sa_tell(struct worker *w, const struct sa *sa, enum sa_event_kind kind)
 {
 	_Atomic uint32_t *told = &sa->state->told;
-	uint32_t bit = 1u << kind;
+	uint32_t happened = SA_HAPPENED(kind), announced = SA_ANNOUNCED(kind);
+	uint32_t before = atomic_load_explicit(told, memory_order_relaxed);
 
-	if (atomic_load_explicit(told, memory_order_relaxed) & bit)
+	if (before & announced)
 		return;
-	if (atomic_fetch_or_explicit(told, bit, memory_order_relaxed) & bit)
-		return;
-	if (!tell(w, sa, kind, NULL, 0) && kind != SA_EVENT_HARD && kind != SA_EVENT_EXHAUSTED)
-		atomic_fetch_and_explicit(told, ~bit, memory_order_relaxed);
+	before = atomic_fetch_or_explicit(told, happened | announced, memory_order_relaxed);
+	if (!(before & announced) && !tell(w, sa, kind, NULL, 0))
+		atomic_fetch_and_explicit(told, ~announced, memory_order_relaxed);
 }
 
 /* Worker. */

@@ -260,6 +260,32 @@ renewal_keeps_numbers(void **unused)
 	end();
 }
 
+/* A full ring delays an event, it does not lose it. */
+static void
+events_are_told_later(void **unused)
+{
+	struct cfg_sa c = gcm();
+	struct event other = {.type = EVENT_PUNT}, e;
+	struct sa_counters counters;
+
+	c.life_packets_hard = 5;
+	begin(&c, false);
+	while (worker_event(esp.w, &other))
+		;
+	assert_int_equal(seal_many(10), 5);
+	sa_counters_read(esp.out, &counters);
+	assert_true(counters.hard_expired);
+	while (esp_event(&e))
+		assert_int_equal(e.type, EVENT_PUNT);
+	esp_burst_free();
+	assert_int_equal(seal_many(1), 0);
+	expect_event(SA_EVENT_HARD, ESP_NAME_OUT);
+	esp_burst_free();
+	assert_int_equal(seal_many(1), 0);
+	expect_no_event();
+	end();
+}
+
 /* ---- several workers, one SA --------------------------------------------------------- */
 
 #define WORKERS 3
@@ -409,6 +435,7 @@ main(void)
 		cmocka_unit_test(lifetimes_out),
 		cmocka_unit_test(lifetimes_in),
 		cmocka_unit_test(renewal_keeps_numbers),
+		cmocka_unit_test(events_are_told_later),
 		cmocka_unit_test(workers_share_an_sa),
 	};
 
