@@ -96,7 +96,7 @@ const struct nic *
 forwarder_of(const struct worker *w, const struct iface *i, const struct packet *p)
 {
 	const struct rte_ether_hdr *eth = rte_pktmbuf_mtod(p->m, const struct rte_ether_hdr *);
-	uint64_t sender = 0;
+	uint64_t sender = 0, word;
 	uint32_t looked = 0;
 
 	memcpy(&sender, &eth->src_addr, sizeof(eth->src_addr));
@@ -104,7 +104,8 @@ forwarder_of(const struct worker *w, const struct iface *i, const struct packet 
 		if (!i->nic[n].forwarding)
 			continue;
 		looked++;
-		if ((neighbour_lookup(w->neighbours, i->id, &i->nic[n].address) & NEIGHBOUR_MAC) == sender)
+		word = neighbour_lookup(w->neighbours, i->id, &i->nic[n].address);
+		if ((word & NEIGHBOUR_USABLE) && (word & NEIGHBOUR_MAC) == sender)
 			return &i->nic[n];
 	}
 	return NULL;

@@ -103,11 +103,11 @@ parse_l4(struct packet *p)
 static void
 hash_set(struct packet *p, uint64_t addresses)
 {
-	uint32_t rest = p->protocol;
+	uint32_t rest = 0;
 
-	/* Fragments of one packet must meet at one worker, whether they carry ports or not. */
+	/* Fragments of one packet must meet at one worker, whether they carry ports and their protocol or not. */
 	if (!(p->flags & PKT_FRAGMENT))
-		rest |= (uint32_t)(p->source_port ^ p->destination_port) << 8;
+		rest = p->protocol | (uint32_t)(p->source_port ^ p->destination_port) << 8;
 	p->hash = hash_mix(addresses, rest);
 }
 

@@ -98,6 +98,17 @@ send_routed(struct worker *w, struct burst *b)
 		split(w, w->oversize[--w->n_oversize]);
 }
 
+/* From the sender's side to the wire: what the whole packet, in clear, has to pass. */
+static void
+forward(struct worker *w, struct burst *b)
+{
+	STAGE(w, b, STAGE_ADMIT, admit(w, b));
+	STAGE(w, b, STAGE_NSG_OUT, nsg_out(w, b));
+	STAGE(w, b, STAGE_ROUTE, route(w, b));
+	STAGE(w, b, STAGE_NSG_IN, nsg_in(w, b));
+	send_routed(w, b);
+}
+
 static void
 run(struct worker *w, struct burst *b, bool spread)
 {
@@ -113,11 +124,7 @@ run(struct worker *w, struct burst *b, bool spread)
 
 	if (unlikely(flags_of(b) & PKT_FRAGMENT))
 		fragments_virtual(w, b);
-	STAGE(w, b, STAGE_ADMIT, admit(w, b));
-	STAGE(w, b, STAGE_NSG_OUT, nsg_out(w, b));
-	STAGE(w, b, STAGE_ROUTE, route(w, b));
-	STAGE(w, b, STAGE_NSG_IN, nsg_in(w, b));
-	send_routed(w, b);
+	forward(w, b);
 }
 
 static void
@@ -151,6 +158,17 @@ pipeline_run(struct worker *w, struct rte_mbuf **m, uint16_t n, bool spread)
 	took = clock_tsc() - start;
 	if (took > w->stats.longest_burst_cycles)
 		w->stats.longest_burst_cycles = took;
+}
+
+void
+pipeline_waiting(struct worker *w)
+{
+	struct burst *b = &w->burst;
+
+	w->stage_start = w->now;
+	b->n = b->used = 0;
+	fragments_virtual(w, b);
+	forward(w, b);
 }
 
 /* Where our own packets go: tunnels and uplinks have a hop for them, subnets route them. */

@@ -129,6 +129,8 @@ worker_turn(struct worker *w)
 	w->now_s = (uint32_t)((w->now - w->start_tsc) / w->tsc_hz);
 	work += receive(w);
 	work += receive_handed(w);
+	if (unlikely(fragments_due(w->fragments, w->now)))
+		pipeline_waiting(w);
 	flush(w);
 	rest(w, work);
 	return true;

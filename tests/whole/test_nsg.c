@@ -5,6 +5,7 @@
 
 #include <netinet/in.h>
 #include <stdio.h>
+#include <unistd.h>
 
 /* %s: rules of the NSG on b's subnet; %s: rules of the NSG on the NIC of b's host. */
 static const char lab[] =
@@ -178,6 +179,29 @@ fragments_share_the_verdict(void **state)
 	whole_stop();
 }
 
+/* Nobody else needs to come: a fragment whose first one stays away is dropped in time. */
+static void
+a_lonely_fragment_times_out_by_itself(void **state)
+{
+	struct pkt later = {.port = "pa",
+		.src = "10.0.1.10",
+		.dst = "10.0.2.10",
+		.protocol = IPPROTO_UDP,
+		.payload = 64,
+		.fragment_offset = 120,
+		.id = 7};
+
+	whole_start(world("", ""));
+	pkt_send(&later);
+	assert_int_equal(drops_of(DROP_FRAGMENT_TIMEOUT), 0);
+	for (int i = 0; i < 40 && drops_of(DROP_FRAGMENT_TIMEOUT) == 0; i++) {
+		usleep(100000);
+		whole_settle();
+	}
+	assert_int_equal(drops_of(DROP_FRAGMENT_TIMEOUT), 1);
+	whole_stop();
+}
+
 int
 main(void)
 {
@@ -188,6 +212,7 @@ main(void)
 		cmocka_unit_test_teardown(drops_keep_their_names_over_a_reload, whole_teardown),
 		cmocka_unit_test_teardown(the_verdict_is_the_packets_fate, whole_teardown),
 		cmocka_unit_test_teardown(fragments_share_the_verdict, whole_teardown),
+		cmocka_unit_test_teardown(a_lonely_fragment_times_out_by_itself, whole_teardown),
 	};
 
 	return WHOLE_RUN("nsg", tests);
