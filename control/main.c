@@ -80,7 +80,8 @@ sa_event(void *daemon, uint32_t name, const char *what)
 {
 	struct daemon *d = daemon;
 
-	log_notice("sa", "%s: %s", names_text(d->names, name), what);
+	if (what)
+		log_notice("sa", "%s: %s", names_text(d->names, name), what);
 	sa_store_tick(d->sas);
 }
 

@@ -328,7 +328,6 @@ sa_event(struct dataplane *dp, const struct event *e)
 		[SA_EVENT_SOFT] = "soft lifetime reached",
 		[SA_EVENT_HARD] = "hard lifetime reached",
 		[SA_EVENT_EXHAUSTED] = "sequence numbers exhausted",
-		[SA_EVENT_RESERVE_LOW] = "sequence reserve low",
 		[SA_EVENT_REMOTE_PORT] = "peer's address or port changed",
 	};
 

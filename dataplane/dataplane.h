@@ -249,6 +249,7 @@ struct trace_record;
 struct dataplane_events {
 	void *context;
 	/* An SA's lifetime or sequence numbers came to an end, or its reserve runs low. */
+	/* what: a text for the log, NULL when only the reserve runs low. */
 	void (*sa_event)(void *context, uint32_t name, const char *what);
 	void (*trace)(void *context, const struct trace_record *record);
 };

@@ -87,7 +87,8 @@ tunnel_fill(struct build *b, struct tunnel *t, uint16_t id, struct selector_spec
 		.out = outbound_sa(b->spec, id),
 		.next_hop = tunnel_next_hop(uplink, &s->remote),
 	};
-	memcpy(selectors, s->selector, s->n_selectors * sizeof(*selectors));
+	if (s->n_selectors)
+		memcpy(selectors, s->selector, s->n_selectors * sizeof(*selectors));
 	if (t->out) {
 		t->inner_mtu = sa_inner_mtu(t->out, s->remote.family, t->mtu);
 		esp_outer_build(&t->outer, &s->local, &s->remote, t->out);

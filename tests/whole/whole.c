@@ -221,8 +221,8 @@ whole_settle(void)
 
 /* ---- building packets -------------------------------------------------------------------------- */
 
-static uint16_t
-port_id(const char *name)
+uint16_t
+whole_port(const char *name)
 {
 	for (uint16_t i = 0; i < ports_count(); i++)
 		if (strcmp(port_name(i), name) == 0)
@@ -362,7 +362,7 @@ pkt_build(const struct pkt *given)
 	assert_non_null(frame);
 	memset(frame, 0, l2 + l3_len);
 
-	mac_of(p.dmac, &port_caps(port_id(p.port))->mac, frame);
+	mac_of(p.dmac, &port_caps(whole_port(p.port))->mac, frame);
 	mac_of(p.smac, &stranger, frame + 6);
 	if (p.vlan) {
 		frame[12] = 0x81;
@@ -389,7 +389,7 @@ pkt_build(const struct pkt *given)
 void
 pkt_inject(const char *port, struct rte_mbuf *m)
 {
-	if (port_ring_inject(port_id(port), 0, &m, 1) != 1)
+	if (port_ring_inject(whole_port(port), 0, &m, 1) != 1)
 		fail_msg("port %s does not take the packet", port);
 }
 
@@ -405,7 +405,7 @@ pkt_send(const struct pkt *p)
 struct rte_mbuf *
 port_out(const char *port)
 {
-	uint16_t id = port_id(port), queues = port_caps(id)->tx_queues;
+	uint16_t id = whole_port(port), queues = port_caps(id)->tx_queues;
 	struct rte_mbuf *m;
 
 	for (uint16_t q = 0; q < (queues ? queues : 1); q++)
@@ -449,7 +449,7 @@ whole_route(struct rte_mbuf *m, const char *from, const char *other, const char 
 		arp_answer(frame);
 		*to = from;
 	} else {
-		memcpy(frame, port_caps(port_id(other))->mac.b, 6);
+		memcpy(frame, port_caps(whole_port(other))->mac.b, 6);
 		*to = other;
 	}
 	return m;

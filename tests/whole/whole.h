@@ -40,6 +40,9 @@ const struct world *whole_world(void);
 struct rte_mempool *whole_pool(void);
 const char *whole_name(uint32_t name); /* text of a name id */
 
+/* A port's id by its name in the configuration. */
+uint16_t whole_port(const char *name);
+
 /* Turn every worker and poll, until nothing moves. */
 void whole_settle(void);
 
