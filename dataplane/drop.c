@@ -49,6 +49,15 @@ count_named(struct worker *w, enum drop_reason reason, uint32_t name)
 	}
 }
 
+/* Worker. The name is counted here, the reason where the error is made (or in punt, over its rate). */
+void
+drop_told(struct worker *w, struct packet *p, enum drop_reason reason, uint32_t name)
+{
+	if (name != NAME_NONE)
+		count_named(w, reason, name);
+	punt(w, p, PUNT_ICMP_ERROR, reason, IFACE_NONE, NULL, 0);
+}
+
 void
 drop_named(struct worker *w, struct packet *p, enum drop_reason reason, uint32_t name)
 {

@@ -31,6 +31,15 @@ deliver_local(struct worker *w, struct packet *p)
 	punt(w, p, echo ? PUNT_ECHO : PUNT_LOCAL, DROP_NOT_FOR_US, IFACE_NONE, NULL, 0);
 }
 
+/* A destination that cannot be reached is told to the sender. What somebody wants dropped is not: next hop None,
+ * peering flags. */
+static bool
+unreachable(enum drop_reason reason)
+{
+	return reason == DROP_NO_ROUTE || reason == DROP_ROUTE_INVALID || reason == DROP_NO_INTERNET ||
+	       reason == DROP_NO_GATEWAY || reason == DROP_SUBNET_NOT_ATTACHED;
+}
+
 /* True: stays in the burst. */
 static bool
 follow(struct worker *w, struct packet *p)
@@ -58,7 +67,10 @@ follow(struct worker *w, struct packet *p)
 		return false;
 	case HOP_DROP:
 	default:
-		drop_named(w, p, h->reason, h->name);
+		if (unreachable(h->reason))
+			drop_told(w, p, h->reason, h->name);
+		else
+			drop_named(w, p, h->reason, h->name);
 		return false;
 	}
 }

@@ -80,6 +80,8 @@ struct worker {
 void drop(struct worker *w, struct packet *p, enum drop_reason reason);
 /* The same where a rule, route, flag, SA or peering decided. */
 void drop_named(struct worker *w, struct packet *p, enum drop_reason reason, uint32_t name);
+/* The same, and its sender hears of it by ICMP as far as the rate allows. */
+void drop_told(struct worker *w, struct packet *p, enum drop_reason reason, uint32_t name);
 
 /* Hand the packet to control; out and address for PUNT_NEIGHBOUR, reason and mtu for
  * PUNT_ICMP_ERROR. Rate-limited by class: over the rate it is dropped (PUNT_RATE, PUNT_FULL; for
