@@ -1,6 +1,8 @@
 #!/bin/sh
 # Init of the guest kernel: file systems, the modules of IPsec, then the agent on the first serial line.
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/run
+# The agent's file lies beside this one; $0 is its path on the host, which a mount below may hide.
+agent=$(cat "${0%/*}/uml_agent.py")
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t tmpfs tmpfs /run
@@ -12,5 +14,4 @@ modprobe -d /run/root -a xfrm_user esp4 esp6 xfrm4_tunnel xfrm6_tunnel gcm ctr g
 	cryptomgr drbg jitterentropy_rng authenc authencesn cbc ecb hmac sha512_generic crypto_null af_packet
 
 ip link set lo up
-# The agent's file lies beside this one; $0 is its path on the host.
-exec /usr/bin/python3 -S -E "${0%/*}/uml_agent.py"
+exec /usr/bin/python3 -S -E -c "$agent"
