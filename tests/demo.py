@@ -24,6 +24,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.dont_write_bytecode = True
 
 from lib import net
+from lib.capture import Capture
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 HOSTS = {  # name: (appliance, port there, address, its gateway)
@@ -126,10 +127,7 @@ class Demo:
 
     def act_tunnel(self):
         print("\nThrough the tunnel: web (shop, east) and floor (plant, west)")
-        capture = os.path.join(self.folder, "wire.pcap")
-        tcpdump = self.space["east"].start("tcpdump", "-i", "wan", "-B", "65536", "-s", "96", "-Z", "root", "-w", capture,
-                                           log=os.path.join(self.folder, "tcpdump.log"))
-        net.eventually(lambda: "listening on" in tcpdump.output(), what="the capture")
+        wire = Capture(self.folder, (self.space["east"], "wan"), (self.space["west"], "wan"))
         self.space["floor"].start("iperf3", "-s")
         net.eventually(lambda: ":5201 " in self.space["floor"].run("ss", "-ltn").stdout, what="iperf3 listens")
         replies = self.space["web"].ping("10.9.1.4", 5)
@@ -139,19 +137,10 @@ class Demo:
             self.expect(f"TCP {text}", rate > 1, f"{rate:.0f} Mbit/s")
         replies = self.space["db"].ping("10.9.1.4", 3)
         self.expect("db (data) uses the gateway of its peer (shop)", replies == 3, f"{replies} of 3 replies")
-        time.sleep(1.2)  # the kernel hands blocks of frames over once a second
-        tcpdump.stop()
-        lost = next((line for line in tcpdump.output().splitlines() if "dropped by kernel" in line), "?")
-        self.read_capture(capture, lost.split()[0])
-
-    def read_capture(self, capture, lost):
-        """Count the frames on the wire by what they carry; none may have escaped the capture."""
-        def frames(*expression):
-            out = net.run(["tcpdump", "-n", "-r", capture, *expression]).stdout
-            return len(out.splitlines())
-        esp, arp, total = frames("proto 50"), frames("arp"), frames()
-        self.expect("the wire between carried nothing but ESP (and ARP)", esp > 0 and total == esp + arp
-                    and lost == "0", f"{total} frames: {esp} ESP, {arp} ARP, {total - esp - arp} others, {lost} missed")
+        missed = wire.stop()
+        esp, arp, total = wire.count("proto 50"), wire.count("arp"), wire.count()
+        self.expect("the wire between carried nothing but ESP (and ARP)", esp > 0 and total == esp + arp and missed == 0,
+                    f"{total} frames: {esp} ESP, {arp} ARP, {total - esp - arp} others, {missed} missed")
 
     def act_peering(self):
         print("\nPeering and security group: web (shop) and db (data)")

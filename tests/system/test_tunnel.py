@@ -9,6 +9,7 @@ sys.path[:0] = [os.path.dirname(os.path.dirname(os.path.abspath(__file__)))]
 import time
 
 from lib import net, tap
+from lib.capture import Capture
 from lib.stream import Stream
 from lib.tunnel import HOST, OUTER, SIDES, Tunnel, config, other
 
@@ -91,20 +92,13 @@ def large_packets_without_df_arrive(t):
 
 def nothing_in_clear(t):
     """What the wire carries while hosts talk is ESP, ARP and ND."""
-    path = os.path.join(t.box["left"].folder, "wire.pcap")
-    space = t.box["left"].namespace
-    dump = space.start("tcpdump", "-i", "wan", "-U", "--immediate-mode", "-Z", "root", "-w", path, log=path + ".log")
-    net.eventually(lambda: "listening on" in dump.output(), what="the capture")
+    wire = Capture(t.box["left"].folder, *((t.box[side].namespace, "wan") for side in SIDES))
     both_families_both_ways(t)
     transfer(t, "left", 4, 9121, 200000)
-    time.sleep(0.2)
-    dump.stop()
-
-    def frames(*words):
-        return len(net.run(["tcpdump", "-n", "-r", path, *words]).stdout.splitlines())
-    assert frames("proto 50") > 100
+    assert wire.stop() == 0
+    assert wire.count("proto 50") > 100
     others = "not proto 50 and not arp and not (icmp6 and (ip6[40] = 135 or ip6[40] = 136))"
-    assert frames(others) == 0, net.run(["tcpdump", "-n", "-r", path, others]).stdout[:2000]
+    assert wire.count(others) == 0, wire.lines(others)[:20]
 
 
 def missing_sa_drops_and_never_leaks(t):
