@@ -106,11 +106,15 @@ class Demo:
                            what=f"{name} listens on {port}")
 
     def throughput(self, source, address, reverse):
-        done = self.space[source].run("iperf3", "-J", "-c", address, "-t", str(TCP_SECONDS), *(["-R"] if reverse else []),
-                                      check=False)
-        if done.returncode != 0:
-            return 0
-        return json.loads(done.stdout)["end"]["sum_received"]["bits_per_second"] / 1e6
+        """Mbit/s; the server may still be busy with the end of the run before."""
+        for _ in range(3):
+            done = self.space[source].run("iperf3", "-J", "-c", address, "-t", str(TCP_SECONDS),
+                                          *(["-R"] if reverse else []), check=False)
+            received = json.loads(done.stdout or "{}").get("end", {}).get("sum_received")
+            if received:
+                return received["bits_per_second"] / 1e6
+            time.sleep(1)
+        return 0
 
     def hops(self, source, address, most=5):
         """Who answers a packet whose TTL ends on the way."""
