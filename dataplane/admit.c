@@ -23,7 +23,7 @@ v4_martian(rte_be32_t be)
 {
 	uint32_t a = rte_be_to_cpu_32(be);
 
-	return a >> 24 == 0 || a >> 24 == 127 || a >= RTE_IPV4(224, 0, 0, 0);
+	return a >> 24 == 0 || a >> 24 == 127 || a >> 24 >= 224;
 }
 
 static enum admission
