@@ -10,14 +10,15 @@ seconds=${1:-30}
 build="build-fuzz"
 
 if [ ! -e $build/build.ninja ]; then
-	CC=clang meson setup $build -Dfuzz=true -Dbuildtype=debugoptimized -Db_sanitize=address,undefined \
+	CC=clang meson setup $build -Dfuzz=true -Doptimization=1 -Ddebug=true -Db_sanitize=address,undefined \
 		-Db_lundef=false -Dc_args=-fsanitize=fuzzer-no-link >$build.log 2>&1 || { cat $build.log; exit 1; }
 	mv $build.log $build/setup.log
 fi
-meson compile -C $build >$build/compile.log 2>&1 || { cat $build/compile.log; exit 1; }
 mkdir -p $build/artifacts
 
-targets=${*:-$(find $build/tests/fuzz -maxdepth 1 -name 'fuzz_*' -type f -perm /111 -printf '%f\n' | sort)}
+targets=${*:-$(cd tests/fuzz && for f in fuzz_*.c; do echo "${f%.c}"; done)}
+# shellcheck disable=SC2086 # a list of words
+meson compile -C $build $targets >$build/compile.log 2>&1 || { cat $build/compile.log; exit 1; }
 # shellcheck disable=SC2086 # a list of words
 set -- $targets
 echo "1..$#"
