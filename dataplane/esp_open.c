@@ -452,17 +452,6 @@ accept_all(struct worker *w, struct burst *b, struct open *o)
 
 /* ---- the stage ---------------------------------------------------------------------- */
 
-static void
-compact(struct burst *b)
-{
-	uint16_t kept = 0;
-
-	for (uint16_t i = 0; i < b->n; i++)
-		if (b->pkt[i])
-			b->pkt[kept++] = b->pkt[i];
-	b->n = kept;
-}
-
 void
 esp_open(struct worker *w, struct burst *b)
 {
@@ -479,5 +468,5 @@ esp_open(struct worker *w, struct burst *b)
 		accept_all(w, b, &o);
 	}
 	if (unlikely(o.dropped))
-		compact(b);
+		burst_compact(b);
 }

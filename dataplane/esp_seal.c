@@ -297,17 +297,6 @@ checksums_v6(struct burst *b, const struct seal *s)
 	}
 }
 
-static void
-compact(struct burst *b)
-{
-	uint16_t kept = 0;
-
-	for (uint16_t i = 0; i < b->n; i++)
-		if (b->pkt[i])
-			b->pkt[kept++] = b->pkt[i];
-	b->n = kept;
-}
-
 void
 esp_seal(struct worker *w, struct burst *b)
 {
@@ -326,5 +315,5 @@ esp_seal(struct worker *w, struct burst *b)
 		checksums_v6(b, &s);
 	sa_burst_count(w, &s.by_sa);
 	if (unlikely(s.dropped))
-		compact(b);
+		burst_compact(b);
 }

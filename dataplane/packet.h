@@ -66,6 +66,18 @@ struct burst {
 	struct packet slot[BURST_MAX];
 };
 
+/* Close the gaps where a stage has set pointers to NULL. */
+static inline void
+burst_compact(struct burst *b)
+{
+	uint16_t kept = 0;
+
+	for (uint16_t i = 0; i < b->n; i++)
+		if (b->pkt[i])
+			b->pkt[kept++] = b->pkt[i];
+	b->n = kept;
+}
+
 /* Source or destination in control's form. */
 static inline struct ip_addr
 packet_address(const struct packet *p, bool source)

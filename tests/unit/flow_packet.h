@@ -27,18 +27,6 @@ host(bool v6, uint32_t n)
 	return a;
 }
 
-static inline struct ip_addr
-packet_end(const struct packet *p, bool source)
-{
-	struct ip_addr a = {.family = p->flags & PKT_V6 ? IP_V6 : IP_V4};
-
-	if (p->flags & PKT_V6)
-		memcpy(a.b, source ? p->v6.src : p->v6.dst, 16);
-	else
-		memcpy(a.b, source ? &p->v4.src : &p->v4.dst, 4);
-	return a;
-}
-
 static inline void
 set_ends(struct packet *p, const struct ip_addr *source, const struct ip_addr *destination)
 {
@@ -87,7 +75,7 @@ static inline struct packet
 turned(const struct packet *p)
 {
 	struct packet q = *p;
-	struct ip_addr source = packet_end(p, true), destination = packet_end(p, false);
+	struct ip_addr source = packet_address(p, true), destination = packet_address(p, false);
 
 	set_ends(&q, &destination, &source);
 	q.source_port = p->destination_port;
@@ -106,7 +94,7 @@ struct icmp_packet {
 static inline uint16_t
 quote_packet(uint8_t *b, const struct packet *p)
 {
-	struct ip_addr source = packet_end(p, true), destination = packet_end(p, false);
+	struct ip_addr source = packet_address(p, true), destination = packet_address(p, false);
 	bool v6 = p->flags & PKT_V6;
 	uint16_t at = v6 ? 40 : 20;
 

@@ -650,7 +650,7 @@ known_over(const struct known *f)
 static bool
 known_is(const struct known *f, const struct packet *p, uint16_t iface, bool inbound, bool *from_opener)
 {
-	struct ip_addr source = packet_end(p, true), destination = packet_end(p, false);
+	struct ip_addr source = packet_address(p, true), destination = packet_address(p, false);
 	bool forth = address_equal(&f->opener, &source) && address_equal(&f->other, &destination) &&
 		     f->opener_port == p->source_port && f->other_port == p->destination_port &&
 		     f->local_is_opener == !inbound;
@@ -711,7 +711,7 @@ known_look(const struct packet *p, uint16_t iface, bool inbound)
 static void
 known_insert(const struct packet *p, uint16_t iface, bool inbound)
 {
-	struct known f = {packet_end(p, true), packet_end(p, false), p->source_port, p->destination_port, iface,
+	struct known f = {packet_address(p, true), packet_address(p, false), p->source_port, p->destination_port, iface,
 		p->protocol, !inbound, p->tcp_flags & SYN, (p->tcp_flags & SYN) && (p->tcp_flags & ACK), {false, false},
 		false, w->now_s};
 	bool unused;

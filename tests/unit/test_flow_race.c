@@ -90,8 +90,8 @@ check_listed(void *context, const struct flow_info *i)
 	(void)context;
 	listed++;
 	p = flow_number(n, 0);
-	a = packet_end(&p, true);
-	b = packet_end(&p, false);
+	a = packet_address(&p, true);
+	b = packet_address(&p, false);
 	forth = address_equal(&a, &i->source) && address_equal(&b, &i->destination) && i->source_port == p.source_port;
 	back = address_equal(&b, &i->source) && address_equal(&a, &i->destination) &&
 	       i->source_port == p.destination_port;
