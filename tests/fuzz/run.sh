@@ -11,7 +11,7 @@ build="build-fuzz"
 
 if [ ! -e $build/build.ninja ]; then
 	CC=clang meson setup $build -Dfuzz=true -Doptimization=1 -Ddebug=true -Db_sanitize=address,undefined \
-		-Db_lundef=false -Dc_args=-fsanitize=fuzzer-no-link,-fno-sanitize=alignment >$build.log 2>&1 || { cat $build.log; exit 1; }
+		-Db_lundef=false "-Dc_args=-fsanitize=fuzzer-no-link -fno-sanitize=alignment" >$build.log 2>&1 || { cat $build.log; exit 1; }
 	mv $build.log $build/setup.log
 fi
 mkdir -p $build/artifacts
