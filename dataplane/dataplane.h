@@ -302,6 +302,7 @@ struct worker_stats {
 	uint16_t lcore;
 	uint64_t loops, busy_loops, bursts;
 	uint64_t rx_packets, tx_packets, dropped, punted;
+	uint64_t made; /* by ourselves: rx + made = tx + dropped + punted over all workers, once nothing is under way */
 	uint64_t stage_cycles[STAGE_COUNT], stage_packets[STAGE_COUNT];
 	uint64_t view_generation;
 	uint64_t longest_burst_cycles;

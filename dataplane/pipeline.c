@@ -68,6 +68,7 @@ split(struct worker *w, struct packet *p)
 	n = fragment_split(w, p, mtu, m, BURST_MAX);
 	b->n = b->used = 0;
 	b->tunnels = whole.tunnel != TUNNEL_NONE;
+	w->stats.made += n ? n - 1 : 0;
 	for (uint16_t i = 0; i < n; i++) {
 		struct packet *q = &b->slot[b->used++];
 
@@ -151,7 +152,6 @@ pipeline_run(struct worker *w, struct rte_mbuf **m, uint16_t n, bool spread)
 
 	w->now = w->stage_start = start;
 	w->stats.bursts++;
-	w->stats.rx_packets += n;
 	burst_fill(&w->burst, m, n, 0);
 	run(w, &w->burst, spread);
 
@@ -189,6 +189,7 @@ pipeline_local(struct worker *w, const struct command *c)
 	enum drop_reason r;
 
 	w->now = w->stage_start = clock_tsc();
+	w->stats.made++;
 	burst_fill(b, &m, 1, PKT_LOCAL);
 	p->iface = c->iface & w->view->iface_mask;
 	r = parse_ip(p, rte_pktmbuf_mtod(m, uint8_t *), m->data_len);

@@ -37,6 +37,7 @@ dataplane_worker_stats(const struct dataplane *dp, uint16_t worker, struct worke
 		.rx_packets = w->stats.rx_packets,
 		.tx_packets = w->stats.tx_packets,
 		.punted = w->stats.punted,
+		.made = w->stats.made,
 		.view_generation = w->view ? w->view->generation : 0,
 		.longest_burst_cycles = w->stats.longest_burst_cycles,
 	};

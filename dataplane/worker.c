@@ -30,6 +30,7 @@ obey(struct worker *w, const struct command *c)
 		trace_order(w, c->filter, c->count);
 		break;
 	case COMMAND_FRAME:
+		w->stats.made++;
 		transmit_frame(w, c->port, c->m);
 		break;
 	case COMMAND_PACKET:
@@ -70,6 +71,7 @@ receive(struct worker *w)
 			m[i]->port = w->rx[q].port;
 		w->stats.stage_cycles[STAGE_RX] += clock_tsc() - t;
 		w->stats.stage_packets[STAGE_RX] += n;
+		w->stats.rx_packets += n;
 		pipeline_run(w, m, n, w->rx[q].spread);
 		work += n;
 	}

@@ -56,7 +56,9 @@ struct worker {
 	bool stopping;
 	uint32_t idle; /* loops without work in a row */
 	struct {
-		uint64_t loops, busy_loops, bursts, rx_packets, tx_packets, punted, longest_burst_cycles;
+		/* made: control's packets and frames, and what splitting adds; rx + made = tx + drops + punted, but for
+		 * fragments that wait */
+		uint64_t loops, busy_loops, bursts, rx_packets, tx_packets, punted, made, longest_burst_cycles;
 		uint64_t stage_cycles[STAGE_COUNT], stage_packets[STAGE_COUNT];
 	} stats;
 	uint64_t drops[DROP_REASON_COUNT];

@@ -219,6 +219,23 @@ whole_settle(void)
 	}
 }
 
+void
+whole_account(struct worker_stats *s)
+{
+	for (int i = 0; i < 1000; i++) {
+		struct rte_mbuf *m;
+
+		whole_settle();
+		for (uint16_t port = 0; port < ports_count(); port++)
+			while ((m = port_out(port_name(port))) != NULL)
+				rte_pktmbuf_free(m);
+		dataplane_worker_stats(run.dp, 0, s);
+		if (s->rx_packets + s->made == s->tx_packets + s->dropped + s->punted)
+			return;
+		usleep(10000);
+	}
+}
+
 /* ---- building packets -------------------------------------------------------------------------- */
 
 uint16_t

@@ -46,6 +46,9 @@ uint16_t whole_port(const char *name);
 /* Turn every worker and poll, until nothing moves. */
 void whole_settle(void);
 
+/* Worker 0's counters once nothing is under way: waits for fragments to time out, at most ten seconds. */
+void whole_account(struct worker_stats *s);
+
 /* ---- packets --------------------------------------------------------------------------- */
 
 /* A packet to build, or one that came out, taken apart. Unset fields have sound defaults. */
