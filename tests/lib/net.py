@@ -60,8 +60,9 @@ class Process:
     def __init__(self, command, log=None, **more):
         self.command = command
         self.log = open(log, "a+b") if log else open(os.devnull, "r+b")  # pylint: disable=consider-using-with
+        # A session of its own: what it forked (socat does) can be ended with it.
         self.popen = subprocess.Popen(command, stdout=self.log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-                                      preexec_fn=die_with_parent, **more)
+                                      preexec_fn=die_with_parent, start_new_session=True, **more)
 
     @property
     def pid(self):
@@ -90,6 +91,8 @@ class Process:
 
     def close(self):
         self.stop(timeout=5)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
         self.log.close()
 
 
