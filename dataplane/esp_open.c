@@ -123,8 +123,9 @@ spi_find(const struct view *v, uint32_t spi)
 	uint32_t at = spi & v->spi_mask;
 
 	for (uint32_t probe = 0; probe < SPI_PROBES_MAX; probe++, at = (at + 1) & v->spi_mask) {
+		/* SPI 0, which nobody has, meets an empty place. */
 		if (likely(v->spi[at].spi == spi))
-			return &v->spi[at];
+			return likely(spi != 0) ? &v->spi[at] : NULL;
 		if (v->spi[at].spi == 0)
 			return NULL;
 	}

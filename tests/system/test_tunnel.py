@@ -147,10 +147,12 @@ def forged_esp_is_dropped_by_name(t):
         sendp([outer / Raw(bytes.fromhex("00002001") + b"\0\0\xff\xff" + os.urandom(64)) for _ in range(10)], iface="wan")
         sendp([outer / Raw(bytes.fromhex("0badcafe") + b"\0\0\0\1" + os.urandom(64)) for _ in range(7)], iface="wan")
         sendp([outer / Raw(b"\0\0")], iface="wan")
+        # SPI 0 stands for an empty place in the table.
+        sendp([outer / Raw(b"\0\0\0\0" + b"\0\0\0\1" + os.urandom(64)) for _ in range(4)], iface="wan")
 
     def seen(reason):
         return t.drops()["left"].get(reason, 0) - before.get(reason, 0)
-    net.eventually(lambda: seen("esp-authentication") == 10 and seen("esp-spi-unknown") == 7
+    net.eventually(lambda: seen("esp-authentication") == 10 and seen("esp-spi-unknown") == 11
                    and seen("esp-truncated") == 1, what=f"the drops; {t.drops()['left']}")
     assert t.pings("left") == 5
 
