@@ -56,6 +56,8 @@ format:
 	@git ls-files '*.c' '*.h' | xargs clang-format -i
 
 install: all
+	@$(MESON) configure $(BUILD) --prefix=$(PREFIX)
+	@$(MAKE) --no-print-directory all
 	@DESTDIR=$(DESTDIR) $(MESON) install -C $(BUILD) --no-rebuild
 
 clean:
