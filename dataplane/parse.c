@@ -290,6 +290,15 @@ parse_link(const struct view *v, struct packet *p, uint16_t port, uint8_t **l3, 
 	return PARSE_OK;
 }
 
+/* The version must be what the link header announced; else the packet is not read as something else. */
+static enum drop_reason
+parse_typed(struct packet *p, uint8_t *l3, uint32_t available, uint16_t type)
+{
+	if (available != 0 && l3[0] >> 4 != (type == RTE_ETHER_TYPE_IPV6 ? 6 : 4))
+		return DROP_IP_VERSION;
+	return parse_ip(p, l3, available);
+}
+
 /* Kept: an IP packet in good shape. True: the packet stays in the burst. */
 static bool
 parse_one(struct worker *w, struct packet *p)
@@ -307,9 +316,7 @@ parse_one(struct worker *w, struct packet *p)
 	if (r == PARSE_OK && type != RTE_ETHER_TYPE_IPV4 && type != RTE_ETHER_TYPE_IPV6)
 		r = DROP_ETHERTYPE;
 	if (r == PARSE_OK)
-		r = parse_ip(p, l3, rte_pktmbuf_mtod_offset(p->m, uint8_t *, p->m->data_len) - l3);
-	if (r == PARSE_OK && (type == RTE_ETHER_TYPE_IPV6) != !!(p->flags & PKT_V6))
-		r = DROP_IP_VERSION;
+		r = parse_typed(p, l3, rte_pktmbuf_mtod_offset(p->m, uint8_t *, p->m->data_len) - l3, type);
 	if (unlikely(r != PARSE_OK)) {
 		drop(w, p, r);
 		return false;

@@ -205,6 +205,39 @@ a_changed_bit_and_an_unknown_spi_are_named(void **state)
 	whole_stop();
 }
 
+static uint64_t
+all_drops(void)
+{
+	uint64_t n = 0;
+
+	for (int r = 0; r < DROP_REASON_COUNT; r++)
+		n += drops_of(r);
+	return n;
+}
+
+/* The ESP part is test_esp_refuse.c's; here the outer header: its checksum or its form tells every flip. */
+static void
+a_changed_bit_of_the_outer_header_is_one_drop(void **state)
+{
+	whole_start(world(GCM, KEY1, KEY2));
+	rte_pktmbuf_free(through(&a_to_b, "pb"));
+	for (int bit = 0; bit < 20 * 8; bit++) {
+		uint64_t form, before = all_drops();
+		struct rte_mbuf *m;
+
+		pkt_send(&a_to_b);
+		m = caught();
+		rte_pktmbuf_mtod(m, uint8_t *)[14 + bit / 8] ^= 0x80 >> bit % 8;
+		pkt_inject("w1", m);
+		whole_settle();
+		assert_null(port_out("pb"));
+		assert_int_equal(all_drops(), before + 1);
+		form = drops_of(DROP_IP_CHECKSUM) + drops_of(DROP_IP_VERSION) + drops_of(DROP_TRUNCATED);
+		assert_true(form >= (uint64_t)bit + 1);
+	}
+	whole_stop();
+}
+
 /* Clear text to a VNet from the outside, inner addresses on the uplink: never let in. */
 static void
 clear_text_from_the_wire_stays_out(void **state)
@@ -310,6 +343,7 @@ main(void)
 		cmocka_unit_test_teardown(packets_cross_both_ways_for_every_algorithm, whole_teardown),
 		cmocka_unit_test_teardown(a_replayed_packet_is_refused, whole_teardown),
 		cmocka_unit_test_teardown(a_changed_bit_and_an_unknown_spi_are_named, whole_teardown),
+		cmocka_unit_test_teardown(a_changed_bit_of_the_outer_header_is_one_drop, whole_teardown),
 		cmocka_unit_test_teardown(clear_text_from_the_wire_stays_out, whole_teardown),
 		cmocka_unit_test_teardown(without_an_sa_nothing_leaves, whole_teardown),
 		cmocka_unit_test_teardown(large_packets_are_told_and_syns_clamped, whole_teardown),
