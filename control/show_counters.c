@@ -103,6 +103,12 @@ stages_json(const struct worker_stats *s)
 }
 
 static json_t *
+microseconds_json(uint64_t cycles)
+{
+	return json_real((double)cycles * 1e6 / (double)rte_get_tsc_hz());
+}
+
+static json_t *
 worker_json(const struct daemon *d, uint16_t worker)
 {
 	struct worker_stats s;
@@ -119,8 +125,11 @@ worker_json(const struct daemon *d, uint16_t worker)
 	json_object_set_new(o, "dropped", json_integer((json_int_t)s.dropped));
 	json_object_set_new(o, "punted", json_integer((json_int_t)s.punted));
 	json_object_set_new(o, "viewGeneration", json_integer((json_int_t)s.view_generation));
-	json_object_set_new(o, "longestBurstMicroseconds",
-		json_real((double)s.longest_burst_cycles * 1e6 / (double)rte_get_tsc_hz()));
+	json_object_set_new(o, "longestBurstMicroseconds", microseconds_json(s.longest_burst_cycles));
+	json_object_set_new(o, "longestTurnMicroseconds", microseconds_json(s.longest_turn_cycles));
+	json_object_set_new(o, "longestTurnLastMinuteMicroseconds", microseconds_json(s.recent_turn_cycles));
+	json_object_set_new(o, "longestOrdersMicroseconds", microseconds_json(s.longest_orders_cycles));
+	json_object_set_new(o, "longestOrdersLastMinuteMicroseconds", microseconds_json(s.recent_orders_cycles));
 	json_object_set_new(o, "stages", stages_json(&s));
 	return o;
 }

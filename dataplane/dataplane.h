@@ -306,6 +306,10 @@ struct worker_stats {
 	uint64_t stage_cycles[STAGE_COUNT], stage_packets[STAGE_COUNT];
 	uint64_t view_generation;
 	uint64_t longest_burst_cycles;
+	/* from the start of a turn of the loop to the next one's, and what of it went to control's orders: since the
+	 * start, and of the last minute */
+	uint64_t longest_turn_cycles, longest_orders_cycles;
+	uint64_t recent_turn_cycles, recent_orders_cycles;
 };
 
 uint16_t dataplane_workers(const struct dataplane *dp);

@@ -6,6 +6,8 @@
 
 #include "drivers/clock.h"
 
+#define MINUTE_S 60
+
 static const char *const stages[STAGE_COUNT] = {
 #define X(symbol, name) [STAGE_##symbol] = name,
 	STAGES(X)
@@ -28,6 +30,7 @@ void
 dataplane_worker_stats(const struct dataplane *dp, uint16_t worker, struct worker_stats *out)
 {
 	const struct worker *w = dp->worker[worker];
+	uint64_t now_s = (clock_tsc() - dp->start_tsc) / dp->tsc_hz;
 
 	*out = (struct worker_stats){
 		.lcore = w->lcore,
@@ -40,6 +43,10 @@ dataplane_worker_stats(const struct dataplane *dp, uint16_t worker, struct worke
 		.made = w->stats.made,
 		.view_generation = w->view ? w->view->generation : 0,
 		.longest_burst_cycles = w->stats.longest_burst_cycles,
+		.longest_turn_cycles = w->turns.longest,
+		.longest_orders_cycles = w->orders.longest,
+		.recent_turn_cycles = pause_recent(&w->turns, now_s, MINUTE_S),
+		.recent_orders_cycles = pause_recent(&w->orders, now_s, MINUTE_S),
 	};
 	memcpy(out->stage_cycles, w->stats.stage_cycles, sizeof(out->stage_cycles));
 	memcpy(out->stage_packets, w->stats.stage_packets, sizeof(out->stage_packets));

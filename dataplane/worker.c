@@ -46,12 +46,17 @@ static uint32_t
 orders(struct worker *w)
 {
 	struct command c;
+	uint64_t start;
 	uint32_t n = 0;
 
-	while (n < ORDERS_MAX && channel_get(&w->down, &c, sizeof(c))) {
+	if (likely(!channel_get(&w->down, &c, sizeof(c))))
+		return 0;
+	start = clock_tsc();
+	do {
 		obey(w, &c);
 		n++;
-	}
+	} while (n < ORDERS_MAX && channel_get(&w->down, &c, sizeof(c)));
+	pause_note(&w->orders, w->now_s, clock_tsc() - start);
 	return n;
 }
 
@@ -112,6 +117,7 @@ rest(struct worker *w, uint32_t work)
 		w->stats.busy_loops++;
 	} else if (!w->busy_poll && ++w->idle > IDLE_LOOPS) {
 		nanosleep(&nap, NULL);
+		w->turn_start = clock_tsc(); /* a nap is no pause: nothing waits */
 	}
 }
 
@@ -129,6 +135,8 @@ worker_turn(struct worker *w)
 	w->stats.loops++;
 	w->now = clock_tsc();
 	w->now_s = (uint32_t)((w->now - w->start_tsc) / w->tsc_hz);
+	pause_note(&w->turns, w->now_s, w->now - w->turn_start);
+	w->turn_start = w->now;
 	work += receive(w);
 	work += receive_handed(w);
 	if (unlikely(fragments_due(w->fragments, w->now)))
@@ -144,6 +152,7 @@ worker_main(void *worker)
 	struct worker *w = worker;
 	struct event stopped = {.type = EVENT_STOPPED};
 
+	w->turn_start = clock_tsc();
 	while (worker_turn(w))
 		;
 	rte_rcu_qsbr_thread_offline(w->qsbr, w->id);

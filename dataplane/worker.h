@@ -3,6 +3,7 @@
 
 #include "dataplane/command.h"
 #include "dataplane/packet.h"
+#include "dataplane/pause.h"
 #include "dataplane/view.h"
 #include "drivers/port.h"
 
@@ -61,6 +62,8 @@ struct worker {
 		uint64_t loops, busy_loops, bursts, rx_packets, tx_packets, punted, made, longest_burst_cycles;
 		uint64_t stage_cycles[STAGE_COUNT], stage_packets[STAGE_COUNT];
 	} stats;
+	uint64_t turn_start;         /* TSC of the turn under way, behind its orders */
+	struct pauses turns, orders; /* from turn to turn; draining orders alone */
 	uint64_t drops[DROP_REASON_COUNT];
 	struct named_drop named[NAMED_DROPS];
 	uint64_t punt_tokens[PUNT_CLASS_COUNT], punt_refill[PUNT_CLASS_COUNT];
