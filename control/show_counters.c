@@ -125,7 +125,6 @@ worker_json(const struct daemon *d, uint16_t worker)
 	json_object_set_new(o, "dropped", json_integer((json_int_t)s.dropped));
 	json_object_set_new(o, "punted", json_integer((json_int_t)s.punted));
 	json_object_set_new(o, "viewGeneration", json_integer((json_int_t)s.view_generation));
-	json_object_set_new(o, "longestBurstMicroseconds", microseconds_json(s.longest_burst_cycles));
 	json_object_set_new(o, "longestTurnMicroseconds", microseconds_json(s.longest_turn_cycles));
 	json_object_set_new(o, "longestTurnLastMinuteMicroseconds", microseconds_json(s.recent_turn_cycles));
 	json_object_set_new(o, "longestOrdersMicroseconds", microseconds_json(s.longest_orders_cycles));

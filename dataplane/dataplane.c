@@ -97,6 +97,7 @@ worker_create(struct dataplane *dp, uint16_t id)
 	w->neighbours = dp->neighbours;
 	w->tsc_hz = dp->tsc_hz;
 	w->start_tsc = dp->start_tsc;
+	w->sample_mask = WORKER_SAMPLE_MASK;
 	w->busy_poll = dp->appliance.busy_poll;
 	w->trace = rte_zmalloc("trace", sizeof(*w->trace), RTE_CACHE_LINE_SIZE);
 	w->crypto = crypto_worker_create();

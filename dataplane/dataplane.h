@@ -303,9 +303,8 @@ struct worker_stats {
 	uint64_t loops, busy_loops, bursts;
 	uint64_t rx_packets, tx_packets, dropped, punted;
 	uint64_t made; /* by ourselves: rx + made = tx + dropped + punted over all workers, once nothing is under way */
-	uint64_t stage_cycles[STAGE_COUNT], stage_packets[STAGE_COUNT];
+	uint64_t stage_cycles[STAGE_COUNT], stage_packets[STAGE_COUNT]; /* of sampled bursts */
 	uint64_t view_generation;
-	uint64_t longest_burst_cycles;
 	/* from the start of a turn of the loop to the next one's, and what of it went to control's orders: since the
 	 * start, and of the last minute */
 	uint64_t longest_turn_cycles, longest_orders_cycles;

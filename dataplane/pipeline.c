@@ -11,19 +11,28 @@
 
 #include "drivers/clock.h"
 
-/* Run a stage and account its packets and cycles to it; one TSC read a stage. */
+/* Run a stage that has packets. Reading the clock costs as much as a small stage, so only the stages of sampled
+ * bursts are timed. */
 #define STAGE(w, b, id, call)                                                                                          \
 	do {                                                                                                           \
-		uint64_t t_;                                                                                           \
+		uint16_t n_ = (b)->n;                                                                                  \
                                                                                                                        \
-		if ((b)->n == 0)                                                                                       \
+		if (n_ == 0)                                                                                           \
 			break;                                                                                         \
-		(w)->stats.stage_packets[id] += (b)->n;                                                                \
 		call;                                                                                                  \
-		t_ = clock_tsc();                                                                                      \
-		(w)->stats.stage_cycles[id] += t_ - (w)->stage_start;                                                  \
-		(w)->stage_start = t_;                                                                                 \
+		if (unlikely((w)->sampled))                                                                            \
+			stage_timed(w, id, n_);                                                                        \
 	} while (0)
+
+static void
+stage_timed(struct worker *w, enum stage id, uint16_t packets)
+{
+	uint64_t now = clock_tsc();
+
+	w->stats.stage_packets[id] += packets;
+	w->stats.stage_cycles[id] += now - w->stage_start;
+	w->stage_start = now;
+}
 
 static inline uint16_t
 flags_of(const struct burst *b)
@@ -148,16 +157,12 @@ burst_fill(struct burst *b, struct rte_mbuf **m, uint16_t n, uint16_t flags)
 void
 pipeline_run(struct worker *w, struct rte_mbuf **m, uint16_t n, bool spread)
 {
-	uint64_t start = clock_tsc(), took;
-
-	w->now = w->stage_start = start;
+	w->sampled = pipeline_sampled(w);
 	w->stats.bursts++;
+	if (unlikely(w->sampled))
+		w->stage_start = clock_tsc();
 	burst_fill(&w->burst, m, n, 0);
 	run(w, &w->burst, spread);
-
-	took = clock_tsc() - start;
-	if (took > w->stats.longest_burst_cycles)
-		w->stats.longest_burst_cycles = took;
 }
 
 void
@@ -165,7 +170,7 @@ pipeline_waiting(struct worker *w)
 {
 	struct burst *b = &w->burst;
 
-	w->stage_start = w->now;
+	w->sampled = false;
 	b->n = b->used = 0;
 	fragments_virtual(w, b);
 	forward(w, b);
@@ -188,7 +193,7 @@ pipeline_local(struct worker *w, const struct command *c)
 	struct rte_mbuf *m = c->m;
 	enum drop_reason r;
 
-	w->now = w->stage_start = clock_tsc();
+	w->sampled = false;
 	w->stats.made++;
 	burst_fill(b, &m, 1, PKT_LOCAL);
 	p->iface = c->iface & w->view->iface_mask;

@@ -5,6 +5,13 @@
 
 #define RX_BURST 32 /* leaves room in a burst for fragments that were waiting */
 
+/* Will the stages of the next burst be timed? */
+static inline bool
+pipeline_sampled(const struct worker *w)
+{
+	return (w->stats.bursts & w->sample_mask) == 0;
+}
+
 /* n frames as they came from a port (mbuf->port names it): from the wire to the wire. spread: hand
  * packets of other workers' flows over first. */
 void pipeline_run(struct worker *w, struct rte_mbuf **m, uint16_t n, bool spread);

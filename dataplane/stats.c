@@ -42,7 +42,6 @@ dataplane_worker_stats(const struct dataplane *dp, uint16_t worker, struct worke
 		.punted = w->stats.punted,
 		.made = w->stats.made,
 		.view_generation = w->view ? w->view->generation : 0,
-		.longest_burst_cycles = w->stats.longest_burst_cycles,
 		.longest_turn_cycles = w->turns.longest,
 		.longest_orders_cycles = w->orders.longest,
 		.recent_turn_cycles = pause_recent(&w->turns, now_s, MINUTE_S),

@@ -67,16 +67,19 @@ receive(struct worker *w)
 	uint32_t work = 0;
 
 	for (uint16_t q = 0; q < w->n_queues; q++) {
-		uint64_t t = clock_tsc();
+		bool sampled = pipeline_sampled(w);
+		uint64_t start = unlikely(sampled) ? clock_tsc() : 0;
 		uint16_t n = port_rx(w->rx[q].port, w->rx[q].queue, m, RX_BURST);
 
 		if (n == 0)
 			continue;
 		for (uint16_t i = 0; i < n; i++)
 			m[i]->port = w->rx[q].port;
-		w->stats.stage_cycles[STAGE_RX] += clock_tsc() - t;
-		w->stats.stage_packets[STAGE_RX] += n;
 		w->stats.rx_packets += n;
+		if (unlikely(sampled)) {
+			w->stats.stage_cycles[STAGE_RX] += clock_tsc() - start;
+			w->stats.stage_packets[STAGE_RX] += n;
+		}
 		pipeline_run(w, m, n, w->rx[q].spread);
 		work += n;
 	}
@@ -121,11 +124,25 @@ rest(struct worker *w, uint32_t work)
 	}
 }
 
+/* One reading of the clock a turn. */
+static void
+tick(struct worker *w)
+{
+	w->now = clock_tsc();
+	if (unlikely(w->now >= w->next_second_tsc)) {
+		w->now_s = (uint32_t)((w->now - w->start_tsc) / w->tsc_hz);
+		w->next_second_tsc = w->start_tsc + (w->now_s + 1) * w->tsc_hz;
+	}
+	pause_note(&w->turns, w->now_s, w->now - w->turn_start);
+	w->turn_start = w->now;
+}
+
 bool
 worker_turn(struct worker *w)
 {
 	uint32_t work;
 
+	tick(w);
 	rte_rcu_qsbr_quiescent(w->qsbr, w->id);
 	work = orders(w);
 	if (unlikely(w->stopping)) {
@@ -133,10 +150,6 @@ worker_turn(struct worker *w)
 		return false;
 	}
 	w->stats.loops++;
-	w->now = clock_tsc();
-	w->now_s = (uint32_t)((w->now - w->start_tsc) / w->tsc_hz);
-	pause_note(&w->turns, w->now_s, w->now - w->turn_start);
-	w->turn_start = w->now;
 	work += receive(w);
 	work += receive_handed(w);
 	if (unlikely(fragments_due(w->fragments, w->now)))

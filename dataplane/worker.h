@@ -10,8 +10,9 @@
 #include <rte_rcu_qsbr.h>
 
 #define WORKER_QUEUES_MAX 64
-#define TX_QUEUE_MAX 256 /* frames gathered per port before they are sent */
-#define NAMED_DROPS 1024 /* places of the table of drops by name; a power of two */
+#define TX_QUEUE_MAX 256      /* frames gathered per port before they are sent */
+#define WORKER_SAMPLE_MASK 63 /* one burst in 64 */
+#define NAMED_DROPS 1024      /* places of the table of drops by name; a power of two */
 
 struct crypto_worker; /* drivers/crypto.h: one multi-buffer manager */
 struct flow_table;
@@ -51,18 +52,20 @@ struct worker {
 
 	/* the worker writes; control reads counters without a lock (aligned 64-bit words) */
 	const struct view *view __rte_cache_aligned;
-	uint64_t now;   /* TSC at the start of this burst */
+	uint64_t now;   /* TSC at the start of this turn */
 	uint32_t now_s; /* whole seconds since start, for flow ages */
-	uint64_t start_tsc, stage_start;
+	uint64_t start_tsc, next_second_tsc, stage_start;
+	uint64_t sample_mask; /* the stages of every burst whose number has none of these bits are timed */
+	bool sampled;         /* this burst's are */
 	bool stopping;
 	uint32_t idle; /* loops without work in a row */
 	struct {
 		/* made: control's packets and frames, and what splitting adds; rx + made = tx + drops + punted, but for
 		 * fragments that wait */
-		uint64_t loops, busy_loops, bursts, rx_packets, tx_packets, punted, made, longest_burst_cycles;
-		uint64_t stage_cycles[STAGE_COUNT], stage_packets[STAGE_COUNT];
+		uint64_t loops, busy_loops, bursts, rx_packets, tx_packets, punted, made;
+		uint64_t stage_cycles[STAGE_COUNT], stage_packets[STAGE_COUNT]; /* of sampled bursts */
 	} stats;
-	uint64_t turn_start;         /* TSC of the turn under way, behind its orders */
+	uint64_t turn_start;         /* TSC of the turn under way */
 	struct pauses turns, orders; /* from turn to turn; draining orders alone */
 	uint64_t drops[DROP_REASON_COUNT];
 	struct named_drop named[NAMED_DROPS];
