@@ -8,7 +8,7 @@
  * RFC 4303 section 3.4, RFC 4301 section 5.2, RFC 3948, RFC 6040 (ECN).
  */
 #include "dataplane/checksum.h"
-#include "dataplane/esp.h"
+#include "dataplane/esp_place.h"
 #include "dataplane/sa.h"
 #include "dataplane/sa_burst.h"
 #include "dataplane/selector.h"
@@ -38,13 +38,6 @@ struct open {
 };
 
 _Static_assert(DROP_REASON_COUNT <= UINT8_MAX, "a verdict is a byte");
-
-/* Where ESP stands in a packet. */
-struct esp_place {
-	uint8_t *esp;
-	uint16_t length;
-	bool udp;
-};
 
 static void
 refuse(struct worker *w, struct burst *b, struct open *o, uint16_t at, enum drop_reason reason, uint32_t name)
@@ -83,38 +76,6 @@ to_us(const struct iface *i, const struct packet *p)
 		if (to(p, &i->address[n]))
 			return true;
 	return false;
-}
-
-static bool
-encap_port(const struct view *v, uint16_t port)
-{
-	if (port == ESP_PORT)
-		return true;
-	for (uint16_t i = 0; i < v->n_encap_ports; i++)
-		if (v->encap_port[i] == port)
-			return true;
-	return false;
-}
-
-/* False: no ESP here. */
-static inline bool
-locate(const struct view *v, const struct packet *p, struct esp_place *e)
-{
-	if (v->iface[p->iface].kind != IFACE_UPLINK || (p->flags & PKT_FRAGMENT))
-		return false;
-	e->esp = p->l3 + p->l4_off;
-	e->length = p->l3_len - p->l4_off;
-	e->udp = p->protocol == IPPROTO_UDP;
-	if (likely(p->protocol == ESP_PROTOCOL))
-		return true;
-	if (!e->udp || !encap_port(v, p->destination_port))
-		return false;
-
-	/* parse() has checked that the UDP length fits; what is behind it is nobody's. */
-	e->length = rte_be_to_cpu_16(*(const unaligned_uint16_t *)(e->esp + 4)) - ESP_UDP_SIZE;
-	e->esp += ESP_UDP_SIZE;
-	/* RFC 3948 section 2.2: IKE has four zero bytes where an SPI would be. */
-	return e->length < 4 || esp_spi(e->esp) != 0;
 }
 
 static inline const struct sa_slot *
@@ -196,7 +157,7 @@ find_one(struct worker *w, struct burst *b, struct open *o, uint16_t at)
 	uint64_t sequence;
 	uint8_t group;
 
-	if (!locate(v, p, &e))
+	if (!esp_locate(v, p, &e))
 		return;
 	slot = likely(e.length >= ESP_HEADER_SIZE) ? spi_find(v, esp_spi(e.esp)) : NULL;
 	if (unlikely(!slot || !to(p, &v->tunnel[slot->tunnel].local))) {

@@ -1,9 +1,9 @@
 /* Between workers: what drivers lack is made up for here.
  *
  * Worker only. A port without symmetric RSS gives all packets to the worker of its queue, which hands
- * each to the worker its flow hash names (software RSS). A port with fewer transmit queues than
- * workers is sent to by one of them; the others hand it finished frames. Only mbufs cross: the
- * receiver parses and looks up anew in its own view.
+ * each to the worker its flow hash names (software RSS), or its SPI when it is one of a tunnel. A port
+ * with fewer transmit queues than workers is sent to by one of them; the others hand it finished
+ * frames. Only mbufs cross: the receiver parses and looks up anew in its own view.
  */
 #pragma once
 
