@@ -1,8 +1,8 @@
-/* Tricky: an rte_fib next hop is one word of 31 bits and the lookup does not tell the length of the prefix that
- * matched, which the combination with the overlay needs. So the word is length << 23 | hop, and 0, which no
- * route has (hop 0 is refused), is "no match".
+/* Tricky: the next hop in a large table is one word of 31 bits and the lookup does not tell the length of the prefix
+ * that matched, which the combination with the overlay needs. So the word is length << 23 | hop, and 0, which no route
+ * has (hop 0 is refused), is "no match".
  *
- * rte_fib names are process-wide: a counter makes them unique. Tables are built whole and never edited.
+ * rte_fib6 names are process-wide: a counter makes them unique. Tables are built whole and never edited.
  */
 #include "dataplane/gateway_table.h"
 
@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FIB_NAME_SIZE 64 /* of rte_fib, which does not publish it */
+#define FIB_NAME_SIZE 64 /* of rte_fib6, which does not publish it */
 #define WORD_HOP_BITS 23
 #define WORD_HOP_MASK (ROUTE_HOPS_MAX - 1)
 
@@ -35,36 +35,6 @@ word_of(const struct prefix_value *e)
 	return (uint64_t)e->prefix.len << WORD_HOP_BITS | e->value;
 }
 
-/* Leading bits that two addresses share. */
-static uint32_t
-shared_bits(const struct ip_addr *a, const struct ip_addr *b)
-{
-	for (uint32_t i = 0; i < 16; i++) {
-		if (a->b[i] != b->b[i])
-			return i * 8 + (uint32_t)__builtin_clz((uint32_t)(a->b[i] ^ b->b[i])) - 24;
-	}
-	return 128;
-}
-
-/* DIR24_8 needs one second-level block for each /24 that holds something longer. */
-static uint32_t
-count_blocks_v4(const struct prefix_list *l)
-{
-	const struct prefix_value *before = NULL;
-	uint32_t blocks = 0;
-
-	for (uint32_t i = 0; i < l->n; i++) {
-		const struct prefix_value *e = &l->entry[i];
-
-		if (e->prefix.addr.family != IP_V4 || e->prefix.len <= 24)
-			continue;
-		if (before == NULL || shared_bits(&before->prefix.addr, &e->prefix.addr) < 24)
-			blocks++;
-		before = e;
-	}
-	return blocks + 1;
-}
-
 /* The trie sets aside one block for each byte that a route goes below its nearest shorter route (below /24 at
  * least), shared or not; this bound leaves the shorter route out. */
 static uint32_t
@@ -81,30 +51,20 @@ count_blocks_v6(const struct prefix_list *l)
 	return blocks + 1;
 }
 
+/* The content with each hop turned into the word of it. */
 static int
-build_fib4(struct gateway_table *t, uint32_t n)
+build_dir4(struct gateway_table *t)
 {
-	struct rte_fib_conf conf = {.type = RTE_FIB_DIR24_8, .default_nh = 0, .max_routes = (int)n + 1};
-	char name[FIB_NAME_SIZE];
+	struct prefix_list words = {malloc((t->content.n + 1) * sizeof(*words.entry)), t->content.n};
 	int error;
 
-	conf.dir24_8.nh_sz = RTE_FIB_DIR24_8_4B;
-	conf.dir24_8.num_tbl8 = count_blocks_v4(&t->content);
-	snprintf(name, sizeof(name), "gateway-%u", atomic_fetch_add(&names_given, 1));
-	t->fib4 = rte_fib_create(name, SOCKET_ID_ANY, &conf);
-	if (t->fib4 == NULL)
-		return -rte_errno;
-
-	for (uint32_t i = 0; i < t->content.n; i++) {
-		const struct prefix_value *e = &t->content.entry[i];
-
-		if (e->prefix.addr.family != IP_V4)
-			continue;
-		error = rte_fib_add(t->fib4, address_v4(&e->prefix.addr), e->prefix.len, word_of(e));
-		if (error != 0)
-			return error;
-	}
-	return 0;
+	if (words.entry == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < words.n; i++)
+		words.entry[i] = (struct prefix_value){t->content.entry[i].prefix, word_of(&t->content.entry[i])};
+	error = dir24_build(&t->dir4, &words);
+	free(words.entry);
+	return error;
 }
 
 static int
@@ -158,11 +118,11 @@ build_families(struct gateway_table *t)
 	n6 = t->content.n - n4;
 
 	if (error == 0)
-		error = n4 < GATEWAY_FIB_MIN ? intervals4_build(&t->intervals4, strength, t->content.n, 0)
-					     : build_fib4(t, n4);
+		error = n4 < GATEWAY_LARGE_MIN ? intervals4_build(&t->intervals4, strength, t->content.n, 0)
+					       : build_dir4(t);
 	if (error == 0)
-		error = n6 < GATEWAY_FIB_MIN ? intervals6_build(&t->intervals6, strength, t->content.n, 0)
-					     : build_fib6(t, n6);
+		error = n6 < GATEWAY_LARGE_MIN ? intervals6_build(&t->intervals6, strength, t->content.n, 0)
+					       : build_fib6(t, n6);
 	free(strength);
 	return error;
 }
@@ -232,7 +192,7 @@ gateway_table_free(struct gateway_table *t)
 {
 	if (t == NULL || __atomic_sub_fetch(&t->references, 1, __ATOMIC_ACQ_REL) > 0)
 		return;
-	rte_fib_free(t->fib4);
+	dir24_clear(&t->dir4);
 	rte_fib6_free(t->fib6);
 	intervals4_clear(&t->intervals4);
 	intervals6_clear(&t->intervals6);
@@ -257,14 +217,13 @@ gateway_table_same(const struct gateway_table *t, const struct gateway_table_spe
 void
 gateway_table_lookup_v4(const struct gateway_table *t, uint32_t *address, uint64_t *strength, uint16_t n)
 {
-	if (t->fib4 == NULL) {
+	if (t->dir4.word == NULL) {
 		for (uint16_t i = 0; i < n; i++)
 			strength[i] = intervals4_find(&t->intervals4, address[i]);
 		return;
 	}
-	rte_fib_lookup_bulk(t->fib4, address, strength, n);
 	for (uint16_t i = 0; i < n; i++)
-		strength[i] = word_strength(strength[i]);
+		strength[i] = word_strength(dir24_find(&t->dir4, address[i]));
 }
 
 void

@@ -1,22 +1,21 @@
 /* A gateway's routes, stored once and shared by every subnet that uses the gateway.
  *
- * Few prefixes are intervals (intervals.h); many are an rte_fib (DIR24_8, 64 MB) or rte_fib6 (trie). Which one
- * is decided per family when the table is built. A lookup answers a strength, see route_strength().
+ * Few prefixes are intervals (intervals.h); many are a DIR-24-8 table (dir24.h, 64 MB) or an rte_fib6 (trie).
+ * Which one is decided per family when the table is built. A lookup answers a strength, see route_strength().
  */
 #pragma once
 
-#include "dataplane/prefix_list.h"
+#include "dataplane/dir24.h"
 #include "dataplane/route.h"
 
-#include <rte_fib.h>
 #include <rte_fib6.h>
 
-/* At and above this many prefixes of a family the table is an rte_fib. */
-#define GATEWAY_FIB_MIN 4096
+/* At and above this many prefixes of a family the table is no longer intervals. */
+#define GATEWAY_LARGE_MIN 4096
 
 struct gateway_table {
 	uint32_t references;
-	struct rte_fib *fib4;  /* NULL: intervals4 */
+	struct dir24 dir4;     /* no words: intervals4 */
 	struct rte_fib6 *fib6; /* NULL: intervals6 */
 	struct intervals4 intervals4;
 	struct intervals6 intervals6;

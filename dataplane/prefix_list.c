@@ -20,22 +20,39 @@ compare(const void *a, const void *b)
 	return prefix_compare(&((const struct prefix_value *)a)->prefix, &((const struct prefix_value *)b)->prefix);
 }
 
+static bool
+has_host_bits(const struct ip_prefix *p)
+{
+	uint8_t whole = p->len / 8, last = (uint8_t)(0xff >> p->len % 8);
+
+	for (uint32_t i = whole + 1u; i < sizeof(p->addr.b); i++)
+		if (p->addr.b[i] != 0)
+			return true;
+	return whole < sizeof(p->addr.b) && (p->addr.b[whole] & last) != 0;
+}
+
 static const char *
 fault(const struct ip_prefix *p, const struct ip_prefix *before)
 {
-	struct ip_prefix masked = *p;
-
 	if (p->addr.family != IP_V4 && p->addr.family != IP_V6)
 		return "has no address family";
 	if (p->len > address_bits(&p->addr))
 		return "is longer than an address";
-	for (uint32_t bit = p->len; bit < 128; bit++)
-		masked.addr.b[bit / 8] &= (uint8_t) ~(0x80 >> bit % 8);
-	if (!address_equal(&masked.addr, &p->addr))
+	if (has_host_bits(p))
 		return "has host bits set";
 	if (before != NULL && prefix_equal(before, p))
 		return "stands twice in one table";
 	return NULL;
+}
+
+/* What control hands over mostly is. */
+static bool
+is_sorted(const struct prefix_list *l)
+{
+	for (uint32_t i = 1; i < l->n; i++)
+		if (compare(&l->entry[i - 1], &l->entry[i]) > 0)
+			return false;
+	return true;
 }
 
 int
@@ -43,7 +60,8 @@ prefix_list_sort(struct prefix_list *l, char *error, size_t error_size)
 {
 	char text[ADDRESS_TEXT_MAX];
 
-	qsort(l->entry, l->n, sizeof(*l->entry), compare);
+	if (!is_sorted(l))
+		qsort(l->entry, l->n, sizeof(*l->entry), compare);
 	for (uint32_t i = 0; i < l->n; i++) {
 		const struct ip_prefix *p = &l->entry[i].prefix;
 		const char *why = fault(p, i > 0 ? &l->entry[i - 1].prefix : NULL);

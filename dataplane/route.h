@@ -8,7 +8,7 @@
 #include "dataplane/packet.h"
 #include "dataplane/view.h"
 
-/* Hop ids a table can carry: rte_fib stores one word of 31 bits, prefix length included. */
+/* Hop ids a table can carry: a large table stores one word of 31 bits, prefix length included. */
 #define ROUTE_HOPS_MAX (1u << 23)
 
 struct gateway_table;

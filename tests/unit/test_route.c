@@ -276,7 +276,7 @@ every_size_of_tree(void **state)
 	free(d.overlay);
 }
 
-/* A gateway table large enough for rte_fib in both families. Few probes: the list is slow. */
+/* A gateway table large enough for the large form of both families. Few probes: the list is slow. */
 static void
 large_tables_equal_a_list(void **state)
 {
@@ -287,7 +287,7 @@ large_tables_equal_a_list(void **state)
 	d.n_overlay = random_routes(d.overlay, 60, 60, 1);
 	d.n_gateway = random_routes(d.gateway, 14000, 60, 5000);
 	r = build(&d, true, &gateway);
-	assert_non_null(gateway->fib4);
+	assert_non_null(gateway->dir4.word);
 	assert_non_null(gateway->fib6);
 	for (uint32_t i = 0; i < 12000; i++) {
 		struct ip_addr a = probe(&d, i % 2 ? IP_V4 : IP_V6, 60);
