@@ -23,7 +23,8 @@ help:
 	@echo 'make                  build $(BUILD)/isthmusd and $(BUILD)/isthmus'
 	@echo 'make demo             two appliances, a tunnel, NSG, peering and UDR (root); HOLD=1 to look around'
 	@echo 'make test             every suite; SUITES="unit whole" for some of them (root for all)'
-	@echo 'make bench            cycles per packet and stage'
+	@echo 'make bench            cycles per packet; QUICK=1 or FULL=1, SCENARIOS="whole" for some,'
+	@echo '                      JSON=FILE to keep it, COMPARE=FILE with what was kept'
 	@echo 'make fuzz             each fuzz target for SECONDS=$(SECONDS)'
 	@echo 'make lint             layer rules, format, sizes, scripts, man pages'
 	@echo 'make format           clang-format all C files in place'
@@ -44,7 +45,7 @@ test: prerequisites
 
 bench: prerequisites
 	@$(MAKE) --no-print-directory all
-	@$(BUILD)/tests/bench/bench
+	@tests/bench/run.sh $(BUILD) "$(JSON)" "$(COMPARE)" $(if $(FULL),--full,$(if $(QUICK),--quick)) $(if $(SCENARIOS),"$(SCENARIOS)")
 
 fuzz: prerequisites
 	@tests/fuzz/run.sh $(SECONDS)

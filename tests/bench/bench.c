@@ -1,37 +1,62 @@
-/* make bench: cycles per packet of the whole path and of each stage, in process, without a NIC.
+/* make bench: cycles per packet of the whole path, of its parts, and of what lies under it, without a NIC.
  *
- * Packets of a seeded generator go through pipeline_run() in bursts of 32 and come out of ring
- * ports; filling and emptying the rings is not timed. Every figure is minimum and median over many
- * bursts, in TSC cycles per packet. ESP stands beside the raw IPsec-MB call at the same lengths,
- * measured in the same run. No figure passes or fails: on a shared machine compare within one run.
+ * Usage: bench [--quick | --full | --smoke] [--json FILE] [--list] [NAME...]; a NAME is part of a scenario's name, or
+ * several parts with commas between them.
  *
- * Usage: bench [--json FILE] [SCENARIO...]
+ * Every scenario is measured in two passes, the second after all others have had their first. No figure passes or
+ * fails: on a shared machine compare within one run. README.md tells what the columns mean.
  */
 #include "bench.h"
+#include "world.h"
 
-#include "dataplane/pipeline.h"
-#include "dataplane/transmit.h"
 #include "drivers/clock.h"
+#include "drivers/eal.h"
+#include "drivers/log.h"
 
-#include <rte_ip.h>
-#include <rte_tcp.h>
+#include <rte_common.h>
 
-#include <netinet/in.h>
+#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define WARM_UP 200
+#define MEMORY_MB 1024
+#define MEMORY_NO_HUGE_MB 4096 /* address space; pages come when touched */
+#define BUFFERS 32767
 
-static uint32_t seed = 0x15781;
+static const struct effort efforts[] = {
+	[DEPTH_QUICK] = {.bursts = 1000, .at_most = UINT32_MAX, .cold = 24576},
+	[DEPTH_DEFAULT] = {.bursts = 2000, .at_most = UINT32_MAX, .cold = 24576},
+	[DEPTH_FULL] = {.bursts = 4000, .at_most = UINT32_MAX, .cold = 24576},
+};
+/* Does every scenario's packet come out? Every line of the table, little of each. */
+static const struct effort smoke = {.bursts = 4, .at_most = 5000, .cold = 1024};
+
+static struct {
+	enum bench_depth depth;
+	bool smoke, list;
+	const char *json;
+	char **name;
+	int n_names;
+} options = {.depth = DEPTH_DEFAULT};
+
+/* ---- figures ---------------------------------------------------------------------------------------- */
+
+static uint32_t state = 1;
+
+void
+bench_seed(uint32_t seed)
+{
+	state = seed | 1;
+}
 
 uint32_t
 bench_random(void)
 {
-	seed ^= seed << 13;
-	seed ^= seed >> 17;
-	seed ^= seed << 5;
-	return seed;
+	state ^= state << 13;
+	state ^= state >> 17;
+	state ^= state << 5;
+	return state;
 }
 
 static int
@@ -51,204 +76,211 @@ bench_figure(double *sample, uint32_t n)
 	return (struct figure){sample[0], sample[n / 2]};
 }
 
-/* ---- one burst through the path ------------------------------------------------------------ */
-
-struct sampler {
-	double total[BENCH_BURSTS], stage[STAGE_COUNT][BENCH_BURSTS];
-	uint32_t n;
-};
-
-static void
-flush_all(struct worker *w)
+uint64_t
+bench_clock_cost(void)
 {
-	for (uint16_t port = 0; port < w->n_ports; port++)
-		if (w->tx[port].n)
-			transmit_flush(w, &w->tx[port]);
-}
+	uint64_t least = UINT64_MAX;
 
-/* The worker's clock stands still in a bench but for what is told here. */
-static void
-tick(struct worker *w)
-{
-	w->now = clock_tsc();
-	w->now_s = (uint32_t)((w->now - w->start_tsc) / w->tsc_hz);
-}
+	for (int i = 0; i < 10000; i++) {
+		uint64_t start = clock_tsc(), took = clock_tsc() - start;
 
-static void
-timed_burst(struct worker *w, struct rte_mbuf **m, uint16_t n, struct sampler *s)
-{
-	uint64_t before[STAGE_COUNT], start;
-
-	memcpy(before, w->stats.stage_cycles, sizeof(before));
-	tick(w);
-	start = clock_tsc();
-	pipeline_run(w, m, n, false);
-	flush_all(w);
-	if (s == NULL)
-		return;
-	s->total[s->n] = (double)(clock_tsc() - start) / n;
-	for (int i = 0; i < STAGE_COUNT; i++)
-		s->stage[i][s->n] = (double)(w->stats.stage_cycles[i] - before[i]) / n;
-	s->n++;
-}
-
-/* What left through the port, at most BURST_MAX frames. */
-static uint16_t
-collect(const char *port, struct rte_mbuf **m)
-{
-	uint16_t n = 0;
-
-	while (n < BURST_MAX && (m[n] = port_out(port)) != NULL)
-		n++;
-	return n;
-}
-
-static void
-build_burst(const struct scenario *s, struct rte_mbuf **m, uint32_t number)
-{
-	for (uint16_t i = 0; i < RX_BURST; i++) {
-		struct pkt p = s->packet;
-		struct bench_addresses text;
-
-		s->vary(s, &p, &text, number * RX_BURST + i);
-		m[i] = pkt_build(&p);
-		m[i]->port = bench_port(p.port);
+		least = RTE_MIN(least, took);
 	}
+	return least;
 }
 
-/* The sealed form of a burst, as it would come from the peer's wire. */
-static void
-seal_burst(const struct scenario *s, struct worker *w, struct rte_mbuf **m)
+/* The lesser minimum; medians in the middle. */
+static struct figure
+join(const struct figure *a, const struct figure *b)
 {
-	struct rte_mbuf *sealed[BURST_MAX];
-	uint16_t n;
-
-	timed_burst(w, m, RX_BURST, NULL);
-	n = collect(s->wire_out, sealed);
-	if (n != RX_BURST) {
-		fprintf(stderr, "%s: %u of %u packets were sealed\n", s->name, n, RX_BURST);
-		exit(1);
-	}
-	for (uint16_t i = 0; i < n; i++) {
-		const char *to;
-
-		m[i] = whole_route(sealed[i], s->wire_out, s->wire_in, &to);
-		m[i]->port = bench_port(s->wire_in);
-	}
-}
-
-static void
-scenario_run(const struct scenario *s, struct result *r)
-{
-	static struct sampler sampler;
-	struct rte_mbuf *m[BURST_MAX];
-	struct worker *w;
-
-	memset(&sampler, 0, sizeof(sampler));
-	whole_start(s->world());
-	bench_resolve(s);
-	w = whole_dataplane()->worker[0];
-	for (uint32_t b = 0; b < BENCH_BURSTS + WARM_UP; b++) {
-		uint16_t out;
-
-		build_burst(s, m, b);
-		if (s->opens)
-			seal_burst(s, w, m);
-		timed_burst(w, m, RX_BURST, b < WARM_UP ? NULL : &sampler);
-		out = collect(s->out, m);
-		if (out != RX_BURST) {
-			fprintf(stderr, "%s: %u of %u packets came out\n", s->name, out, RX_BURST);
-			exit(1);
-		}
-		rte_pktmbuf_free_bulk(m, out);
-	}
-	r->total = bench_figure(sampler.total, sampler.n);
-	for (int i = 0; i < STAGE_COUNT; i++)
-		r->stage[i] = bench_figure(sampler.stage[i], sampler.n);
-	whole_stop();
-}
-
-/* ---- telling --------------------------------------------------------------------------------- */
-
-static void
-head(void)
-{
-	printf("%-34s %9s %7s", "cycles per packet", "min", "median");
-	for (int i = STAGE_PARSE; i < STAGE_COUNT; i++)
-		printf(" %8s", stage_name(i));
-	printf(" %9s %6s\n", "IPsec-MB", "ratio");
-}
-
-static void
-tell(const struct scenario *s, const struct result *r)
-{
-	printf("%-34s %9.0f %7.0f", s->name, r->total.min, r->total.median);
-	for (int i = STAGE_PARSE; i < STAGE_COUNT; i++)
-		printf(" %8.0f", r->stage[i].min);
-	if (r->raw.min > 0)
-		printf(" %9.0f %6.2f", r->raw.min, r->total.min / r->raw.min);
-	printf("\n");
-	fflush(stdout);
-}
-
-static void
-tell_json(FILE *f, const struct scenario *s, const struct result *r, bool first)
-{
-	fprintf(f,
-		"%s\n "
-		"{\"scenario\":\"%s\",\"min\":%.1f,\"median\":%.1f,\"rawMin\":%.1f,\"rawMedian\":%.1f,\"stages\":{",
-		first ? "[" : ",", s->name, r->total.min, r->total.median, r->raw.min, r->raw.median);
-	for (int i = STAGE_PARSE; i < STAGE_COUNT; i++)
-		fprintf(f, "%s\"%s\":[%.1f,%.1f]", i == STAGE_PARSE ? "" : ",", stage_name(i), r->stage[i].min,
-			r->stage[i].median);
-	fprintf(f, "}}");
+	return (struct figure){RTE_MIN(a->min, b->min), (a->median + b->median) / 2};
 }
 
 static bool
-wanted(const struct scenario *s, char **names, int n)
+differ(const struct figure *a, const struct figure *b)
 {
-	for (int i = 0; i < n; i++)
-		if (strstr(s->name, names[i]))
+	double low = RTE_MIN(a->min, b->min), high = RTE_MAX(a->min, b->min);
+
+	return high > low * (1 + NOISE);
+}
+
+static void
+conclude(struct result *r)
+{
+	const struct pass *a = &r->pass[0], *b = &r->pass[1];
+
+	for (int kind = 0; kind < KIND_COUNT; kind++)
+		r->both.kind[kind] = join(&a->kind[kind], &b->kind[kind]);
+	for (int i = 0; i < STAGE_COUNT; i++)
+		r->both.stage[i] = join(&a->stage[i], &b->stage[i]);
+	r->both.raw = join(&a->raw, &b->raw);
+	r->noisy = differ(&a->kind[KIND_PATH], &b->kind[KIND_PATH]) ||
+		   differ(&a->kind[KIND_TOTAL], &b->kind[KIND_TOTAL]) || differ(&a->raw, &b->raw);
+}
+
+/* ---- which, and how much ---------------------------------------------------------------------------------- */
+
+/* parts: "seal,whole path": any of them is part of the name. */
+static bool
+has_part(const char *name, const char *parts)
+{
+	char part[128];
+
+	for (size_t n; *parts; parts += n + (parts[n] == ',')) {
+		n = strcspn(parts, ",");
+		snprintf(part, sizeof(part), "%.*s", (int)n, parts);
+		if (n && strstr(name, part))
 			return true;
-	return n == 0;
+	}
+	return false;
+}
+
+static bool
+wanted(const struct scenario *s)
+{
+	for (int i = 0; i < options.n_names; i++)
+		if (has_part(s->name, options.name[i]))
+			return true;
+	return options.n_names == 0 && (options.smoke || s->depth <= options.depth);
+}
+
+static uint32_t
+choose(struct result *r)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < bench_scenarios_n; i++)
+		if (wanted(&bench_scenarios[i]))
+			r[n++].scenario = &bench_scenarios[i];
+	return n;
+}
+
+/* As much of the scenario as the effort allows. */
+static struct scenario
+reduced(const struct scenario *s, const struct effort *effort)
+{
+	struct scenario less = *s;
+
+	less.world.routes = RTE_MIN(s->world.routes, effort->at_most);
+	less.world.tunnels = RTE_MIN(s->world.tunnels, effort->at_most);
+	less.flows = RTE_MIN(s->flows, effort->at_most);
+	return less;
+}
+
+static void
+one_pass(const struct scenario *of, struct pass *pass)
+{
+	const struct effort *effort = options.smoke ? &smoke : &efforts[options.depth];
+	const struct scenario s = reduced(of, effort);
+
+	bench_seed(s.world.routes + 1);
+	world_start(&s);
+	runner_pass(&s, effort, pass);
+	world_stop();
+	floor_pass(&s, effort, pass);
+}
+
+/* Does the bench work: every scenario's packets come out. TAP; what fails ends the program without the rest. */
+static void
+run_smoke(const struct result *r, uint32_t n)
+{
+	printf("1..%u\n", n);
+	for (uint32_t i = 0; i < n; i++) {
+		struct pass pass;
+
+		one_pass(r[i].scenario, &pass);
+		report_smoke(i + 1, r[i].scenario, &pass);
+	}
+}
+
+static void
+run(struct result *r, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		one_pass(r[i].scenario, &r[i].pass[0]);
+	report_head();
+	for (uint32_t i = 0; i < n; i++) {
+		one_pass(r[i].scenario, &r[i].pass[1]);
+		conclude(&r[i]);
+		report_line(&r[i]);
+	}
+	report_end(r, n);
+}
+
+static bool
+huge_pages(void)
+{
+	struct eal_machine *machine = calloc(1, sizeof(*machine));
+	bool enough;
+
+	if (machine == NULL)
+		return false;
+	eal_machine_read(machine);
+	enough = machine->huge_free_mb >= MEMORY_MB;
+	if (!enough)
+		printf("no huge pages (%u MB of free ones wanted, %lu there): TLB misses are in the figures\n",
+			MEMORY_MB, (unsigned long)machine->huge_free_mb);
+	free(machine);
+	return enough;
+}
+
+static bool
+parse_options(int argc, char **argv)
+{
+	static const struct option known[] = {{"quick", no_argument, NULL, 'q'}, {"full", no_argument, NULL, 'f'},
+		{"smoke", no_argument, NULL, 's'}, {"list", no_argument, NULL, 'l'},
+		{"json", required_argument, NULL, 'j'}, {NULL, 0, NULL, 0}};
+
+	for (int c; (c = getopt_long(argc, argv, "", known, NULL)) != -1;) {
+		if (c == 'q')
+			options.depth = DEPTH_QUICK;
+		else if (c == 'f')
+			options.depth = DEPTH_FULL;
+		else if (c == 's')
+			options.smoke = true;
+		else if (c == 'l')
+			options.list = true;
+		else if (c == 'j')
+			options.json = optarg;
+		else
+			return false;
+	}
+	options.name = argv + optind;
+	options.n_names = argc - optind;
+	return true;
 }
 
 int
 main(int argc, char **argv)
 {
-	FILE *json = NULL;
-	bool first = true;
-	int at = 1;
+	struct result *r = calloc(bench_scenarios_n, sizeof(*r));
+	bool huge;
+	uint32_t n;
+	int rc = 0;
 
-	if (argc > 2 && strcmp(argv[1], "--json") == 0) {
-		json = fopen(argv[2], "w");
-		if (json == NULL) {
-			perror(argv[2]);
-			return 1;
-		}
-		at = 3;
+	if (r == NULL || !parse_options(argc, argv)) {
+		fprintf(stderr, "usage: bench [--quick | --full | --smoke] [--json FILE] [--list] [NAME...]\n");
+		return 2;
 	}
-	if (whole_begin("bench", bench_huge_pages()) != 0)
+	n = choose(r);
+	if (options.list) {
+		for (uint32_t i = 0; i < n; i++)
+			printf("%s\n", r[i].scenario->name);
+		return 0;
+	}
+	log_open(LOG_LEVEL_WARNING);
+	huge = !options.smoke && huge_pages();
+	if (whole_begin("bench",
+		    &(struct whole_setup){
+			    .huge = huge, .memory_mb = huge ? MEMORY_MB : MEMORY_NO_HUGE_MB, .buffers = BUFFERS}) != 0)
 		return 1;
-	head();
-	for (uint32_t i = 0; i < bench_scenarios_n; i++) {
-		const struct scenario *s = &bench_scenarios[i];
-		struct result r = {0};
-
-		if (!wanted(s, argv + at, argc - at))
-			continue;
-		scenario_run(s, &r);
-		if (s->raw)
-			s->raw(s, &r.raw);
-		tell(s, &r);
-		if (json)
-			tell_json(json, s, &r, first);
-		first = false;
-	}
-	if (json) {
-		fprintf(json, "%s\n]\n", first ? "[" : "");
-		fclose(json);
-	}
+	if (options.smoke)
+		run_smoke(r, n);
+	else
+		run(r, n);
+	if (options.json)
+		rc = report_json(options.json, r, n, huge) == 0 ? 0 : 1;
 	whole_end();
-	return 0;
+	free(r);
+	return rc;
 }

@@ -1,41 +1,106 @@
-/* The bench's vocabulary: a scenario is a world, a packet, and how packets differ. */
+/* The bench's vocabulary. A scenario is one line of the table in scenarios.c: a world, what traffic goes through it,
+ * and how its packets arrive. All of it is data; world.c builds the world, traffic.c the packets, runner.c measures.
+ */
 #pragma once
 
 #include "tests/whole/whole.h"
 
-#define BENCH_BURSTS 4000
+#include <stdbool.h>
+#include <stdint.h>
 
-struct figure {
-	double min, median; /* TSC cycles per packet */
+/* ---- a scenario ------------------------------------------------------------------------------- */
+
+/* Subnet a on port pa, subnet b with one host on port pb, and between them... */
+enum bench_shape {
+	SHAPE_VNET,   /* ...nothing: one VNet */
+	SHAPE_PEERED, /* ...a peering of two VNets */
+	SHAPE_TUNNEL, /* ...tunnels between two gateways, over ports w0 (a's side) and w1 (b's side) */
 };
 
-struct result {
-	struct figure total, stage[STAGE_COUNT], raw;
+enum bench_algorithm { GCM_128, GCM_256, CBC_SHA256 };
+
+struct bench_world {
+	enum bench_shape shape;
+	enum bench_algorithm algorithm;
+	bool v6;          /* inside; tunnels run over IPv4 */
+	uint32_t routes;  /* random prefixes in the table of a's gateway, all by one hop; 0: none but the VNet's */
+	uint32_t rules;   /* of the NSG; none matches but the last default one */
+	uint32_t tunnels; /* 0: one */
+	uint16_t workers; /* 0: one */
 };
 
-struct bench_addresses {
-	char src[48], dst[48];
-};
+#define SIZE_IMIX 1 /* 7 : 4 : 1 packets of 64, 576 and 1400 bytes */
+
+enum bench_depth { DEPTH_QUICK, DEPTH_DEFAULT, DEPTH_FULL };
 
 struct scenario {
 	const char *name;
-	const char *(*world)(void); /* its configuration */
-	struct pkt packet;
-	/* Make packet number n of this scenario out of the template; texts live in *text. */
-	void (*vary)(const struct scenario *s, struct pkt *p, struct bench_addresses *text, uint32_t n);
-	const char *out;                /* port that measured packets leave by */
-	bool opens;                     /* measured is the far side: packets are sealed first, untimed */
-	const char *wire_out, *wire_in; /* uplink ports of the sealing and of the opening side */
-	void (*raw)(const struct scenario *s, struct figure *out); /* the floor, or NULL */
+	struct bench_world world;
+	enum bench_depth depth; /* the least thorough run that measures it */
+	uint16_t size;          /* of the (inner) IP packet, or SIZE_IMIX */
+	uint32_t flows;         /* conversations; each packet is of a random one; 0: a single one */
+	bool fresh;             /* each packet opens a flow */
+	bool open;              /* measured is the tunnel's far end: packets are sealed first, untimed */
+	uint16_t burst;         /* packets ready at once; 0: RX_BURST, a worker's own */
+	bool cold;              /* packets come from L3: thousands are filled before the first is taken */
 };
 
 extern const struct scenario bench_scenarios[];
 extern const uint32_t bench_scenarios_n;
 
+/* How much of everything. */
+struct effort {
+	uint32_t bursts;  /* of each kind and pass */
+	uint32_t at_most; /* routes, flows and tunnels */
+	uint32_t cold;    /* packets filled before the first is taken, where they are to come from L3 */
+};
+
+/* ---- figures ------------------------------------------------------------------------------------ */
+
+enum kind {
+	KIND_TOTAL,  /* a worker's turn: receive, path, send */
+	KIND_PATH,   /* the path alone: packets in hand, frames left in the transmit buffers */
+	KIND_PORT,   /* receive and send alone */
+	KIND_STAGES, /* a turn with its stages clocked */
+	KIND_COUNT
+};
+
+struct figure {
+	double min, median; /* TSC cycles per packet */
+};
+
+/* What one pass over a scenario found. */
+struct pass {
+	struct figure kind[KIND_COUNT], stage[STAGE_COUNT];
+	struct figure raw; /* IPsec-MB alone; 0: no cipher here */
+};
+
+/* Two passes, some time apart, in one. */
+struct result {
+	const struct scenario *scenario;
+	struct pass pass[2], both;
+	bool noisy; /* their minima differ by more than NOISE */
+};
+
+#define NOISE 0.05
+
+void bench_seed(uint32_t seed);
 uint32_t bench_random(void);
+/* Sorts the samples. */
 struct figure bench_figure(double *sample, uint32_t n);
-uint16_t bench_port(const char *name);
-/* Let neighbours on the uplinks find each other. */
-void bench_resolve(const struct scenario *s);
-/* Are there free huge pages for it? Says so when not. */
-bool bench_huge_pages(void);
+/* Cycles between two readings of the clock with nothing between them. */
+uint64_t bench_clock_cost(void);
+
+/* ---- the parts ------------------------------------------------------------------------------------ */
+
+/* runner.c: one pass over a scenario in its running world. */
+void runner_pass(const struct scenario *s, const struct effort *effort, struct pass *pass);
+/* floor.c: IPsec-MB alone at the lengths that ESP gives it, in bursts as large. */
+void floor_pass(const struct scenario *s, const struct effort *effort, struct pass *pass);
+
+/* report.c */
+void report_head(void);
+void report_line(const struct result *r);
+void report_end(const struct result *r, uint32_t n);
+void report_smoke(uint32_t number, const struct scenario *s, const struct pass *pass);
+int report_json(const char *path, const struct result *r, uint32_t n, bool huge);

@@ -19,7 +19,7 @@ static const char *const ports[] = {"pa", "pb", "w"};
 int
 LLVMFuzzerInitialize(int *argc, char ***argv)
 {
-	if (whole_begin("fuzz", false) != 0)
+	if (whole_begin("fuzz", &(struct whole_setup){0}) != 0)
 		abort();
 	whole_start(lab_everything);
 	return 0;

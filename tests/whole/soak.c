@@ -80,7 +80,7 @@ main(int argc, char **argv)
 		fprintf(stderr, "usage: soak FRAMES NEAR FAR\n");
 		return 2;
 	}
-	if (whole_begin("soak", false) != 0)
+	if (whole_begin("soak", &(struct whole_setup){0}) != 0)
 		return 2;
 	whole_start(world(argv[2], far));
 	while (taken() < frames && time(NULL) - moved < QUIET_S) {

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #define BUFFERS 4096
+#define MEMORY_MB 512
 #define SETTLE_TURNS 8
 
 static struct rte_mempool *pool;
@@ -32,24 +33,40 @@ static struct {
 
 /* ---- life ----------------------------------------------------------------------------------- */
 
-int
-whole_begin(const char *name, bool huge)
+/* "0@CPU,1@CPU...": an affinity mask is kept to. */
+static void
+lcores_text(char *text, size_t size, uint16_t lcores)
 {
-	char prefix[64];
-	const char *const small[] = {"whole", "--no-huge", "-m", "512", "--no-pci", "--no-shconf", "--no-telemetry",
-		"--log-level=error", "-l", "0", prefix};
-	const char *const large[] = {"whole", "--in-memory", "-m", "1024", "--no-pci", "--no-shconf", "--no-telemetry",
-		"--log-level=error", "-l", "0", prefix};
-	char *argv[RTE_DIM(small) + 1] = {NULL};
+	struct eal_machine *machine = calloc(1, sizeof(*machine));
+	size_t used = (size_t)snprintf(text, size, "--lcores=");
+
+	assert_non_null(machine);
+	eal_machine_read(machine);
+	for (uint16_t i = 0; i < lcores; i++)
+		used += (size_t)snprintf(
+			text + used, size - used, "%s%u@%u", i ? "," : "", i, machine->cpus[i % machine->n_cpus]);
+	free(machine);
+}
+
+int
+whole_begin(const char *name, const struct whole_setup *setup)
+{
+	char prefix[64], memory[16], lcores[256];
+	const char *const argument[] = {"whole", setup->huge ? "--in-memory" : "--no-huge", "-m", memory, "--no-pci",
+		"--no-shconf", "--no-telemetry", "--log-level=error", lcores, prefix};
+	char *argv[RTE_DIM(argument) + 1] = {NULL};
 
 	snprintf(prefix, sizeof(prefix), "--file-prefix=whole-%s-%d", name, (int)getpid());
-	for (size_t i = 0; i < RTE_DIM(small); i++)
-		argv[i] = strdup(huge ? large[i] : small[i]);
-	if (rte_eal_init(RTE_DIM(small), argv) < 0) {
+	snprintf(memory, sizeof(memory), "%u", setup->memory_mb ? setup->memory_mb : MEMORY_MB);
+	lcores_text(lcores, sizeof(lcores), setup->lcores ? setup->lcores : 1);
+	for (size_t i = 0; i < RTE_DIM(argument); i++)
+		argv[i] = strdup(argument[i]);
+	if (rte_eal_init(RTE_DIM(argument), argv) < 0) {
 		fprintf(stderr, "EAL does not start\n");
 		return -1;
 	}
-	pool = rte_pktmbuf_pool_create("whole", BUFFERS, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE + 256, 0);
+	pool = rte_pktmbuf_pool_create(
+		"whole", setup->buffers ? setup->buffers : BUFFERS, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE + 256, 0);
 	names = names_create();
 	return pool && names ? 0 : -1;
 }
@@ -67,7 +84,7 @@ whole_main(const struct CMUnitTest *tests, size_t n, const char *name)
 {
 	int rc;
 
-	if (whole_begin(name, false) != 0)
+	if (whole_begin(name, &(struct whole_setup){0}) != 0)
 		return 1;
 	rc = _cmocka_run_group_tests(name, tests, n, NULL, NULL);
 	whole_end();
@@ -107,16 +124,20 @@ fill_sas(struct world *w)
 }
 
 void
-whole_start(const char *yaml)
+whole_start_extended(const char *yaml, void (*extend)(struct view_spec *spec, void *context), void *context)
 {
 	char error[400] = "";
+	struct world *world;
 	struct view *v;
 
 	whole_teardown(NULL);
 	run.buffers = rte_mempool_avail_count(pool);
 	ids = iface_ids_create();
-	run.world = build_world(yaml);
-	fill_sas(run.world);
+	world = build_world(yaml);
+	if (extend)
+		extend(&world->spec, context);
+	fill_sas(world);
+	run.world = world;
 	if (ports_open(&run.world->config->appliance, pool, error, sizeof(error)) != 0 ||
 		ports_start(error, sizeof(error)) != 0)
 		fail_msg("ports: %s", error);
@@ -127,6 +148,12 @@ whole_start(const char *yaml)
 	if (run.dp == NULL)
 		fail_msg("dataplane: %s", error);
 	dataplane_prime(run.dp, v, NULL);
+}
+
+void
+whole_start(const char *yaml)
+{
+	whole_start_extended(yaml, NULL, NULL);
 }
 
 void

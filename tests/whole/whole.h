@@ -23,12 +23,21 @@
 int whole_main(const struct CMUnitTest *tests, size_t n, const char *name);
 #define WHOLE_RUN(name, tests) whole_main(tests, sizeof(tests) / sizeof((tests)[0]), name)
 
-/* The parts of whole_main, for programs that are no tests (benches, soaks). huge: on huge pages. */
-int whole_begin(const char *name, bool huge);
+/* What EAL gets; zeros stand for what tests need. */
+struct whole_setup {
+	bool huge; /* on huge pages, which may grow beyond memory_mb */
+	uint32_t memory_mb, buffers;
+	uint16_t lcores; /* one for each of the first CPUs that this process may use */
+};
+
+/* The parts of whole_main, for programs that are no tests (benches, soaks). */
+int whole_begin(const char *name, const struct whole_setup *setup);
 void whole_end(void);
 
 /* One appliance per process at a time. Fails the test with the error texts when refused. */
 void whole_start(const char *yaml);
+/* The same; `extend` adds to the description what would be long as a text. What it adds must live until the stop. */
+void whole_start_extended(const char *yaml, void (*extend)(struct view_spec *spec, void *context), void *context);
 void whole_apply(const char *yaml);
 /* Checks that every packet buffer came back. */
 void whole_stop(void);

@@ -1,0 +1,59 @@
+#!/usr/bin/python3
+"""Two runs of the bench beside each other: compare.py OLD NEW, both as `bench --json` wrote them.
+
+For each scenario that both have: the minimum of path and total, old and new, and new / old.
+"""
+
+import json
+import sys
+
+FIGURES = ("path", "total")
+
+
+def load(path):
+    with open(path, encoding="utf-8") as f:
+        return json.load(f)
+
+
+def pairs(old, new):
+    """Scenarios of both runs in the new one's order, and names that only one has."""
+    before = {s["name"]: s for s in old["scenarios"]}
+    both = [(before[s["name"]], s) for s in new["scenarios"] if s["name"] in before]
+    names = {s["name"] for s in new["scenarios"]}
+    alone = [s["name"] for s in new["scenarios"] if s["name"] not in before]
+    return both, alone, [name for name in before if name not in names]
+
+
+def row(old, new):
+    text = f"{new['name']:<46}"
+    for figure in FIGURES:
+        a, b = old[figure]["min"], new[figure]["min"]
+        text += f" {a:8.0f} {b:8.0f} {b / a:6.2f}" if a else f" {a:8.0f} {b:8.0f}      -"
+    if old.get("noisy") or new.get("noisy"):
+        text += "  noisy"
+    return text
+
+
+def table(old, new):
+    both, only_new, only_old = pairs(old, new)
+    yield f"{'minimum of cycles per packet':<46}" + "".join(
+        f" {f + ' old':>8} {'new':>8} {'ratio':>6}" for f in FIGURES
+    )
+    for a, b in both:
+        yield row(a, b)
+    for what, names in (("new", only_new), ("old", only_old)):
+        if names:
+            yield f"only in the {what} run: " + ", ".join(names)
+    if old.get("hugePages") != new.get("hugePages"):
+        yield "one run had huge pages and the other had not: don't compare"
+
+
+def main():
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    for line in table(load(sys.argv[1]), load(sys.argv[2])):
+        print(line)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,125 @@
+/* The table that people read and the JSON that the next run is compared with. */
+#include "bench.h"
+
+#include <rte_cycles.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#define NAME_WIDTH "-46"
+
+static const char *const kind_name[KIND_COUNT] = {
+	[KIND_TOTAL] = "total", [KIND_PATH] = "path", [KIND_PORT] = "portAlone", [KIND_STAGES] = "staged"};
+
+/* Stages in the table; receiving is part of the port's figure. */
+#define FIRST_STAGE STAGE_PARSE
+
+void
+report_head(void)
+{
+	printf("%" NAME_WIDTH "s %6s %6s %6s %6s %5s %6s %6s %7s ", "cycles per packet", "path", "median", "total",
+		"median", "port", "mb", "path/", "total/");
+	printf("| stages\n%" NAME_WIDTH "s %6s %6s %6s %6s %5s %6s %6s %7s |", "", "min", "", "min", "", "min", "min",
+		"mb", "floor");
+	for (int i = FIRST_STAGE; i < STAGE_COUNT; i++)
+		printf(" %8s", stage_name(i));
+	printf("\n");
+}
+
+void
+report_line(const struct result *r)
+{
+	const struct pass *p = &r->both;
+	const struct figure *k = p->kind;
+
+	printf("%" NAME_WIDTH "s %6.0f %6.0f %6.0f %6.0f %5.0f ", r->scenario->name, k[KIND_PATH].min,
+		k[KIND_PATH].median, k[KIND_TOTAL].min, k[KIND_TOTAL].median, k[KIND_PORT].min);
+	if (p->raw.min > 0)
+		printf("%6.0f %6.2f %7.2f |", p->raw.min, k[KIND_PATH].min / p->raw.min,
+			k[KIND_TOTAL].min / (p->raw.min + k[KIND_PORT].min));
+	else
+		printf("%6s %6s %7s |", "", "", "");
+	for (int i = FIRST_STAGE; i < STAGE_COUNT; i++)
+		printf(" %8.0f", p->stage[i].min);
+	printf("%s\n", r->noisy ? "  noisy" : "");
+	fflush(stdout);
+}
+
+void
+report_end(const struct result *r, uint32_t n)
+{
+	uint32_t noisy = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		noisy += r[i].noisy;
+	if (noisy)
+		printf("the machine was noisy: minima of the two passes differ by more than %.0f%% in %u of %u "
+		       "scenarios\n",
+			NOISE * 100, noisy, n);
+	else
+		printf("two passes agree within %.0f%% on all minima\n", NOISE * 100);
+}
+
+/* Whatever it took, it took something, and the stages are inside the whole. */
+void
+report_smoke(uint32_t number, const struct scenario *s, const struct pass *p)
+{
+	double stages = 0;
+	bool sound = (p->raw.min > 0) == (s->world.shape == SHAPE_TUNNEL);
+
+	for (int i = 0; i < STAGE_COUNT; i++)
+		stages += p->stage[i].min;
+	for (int kind = 0; kind < KIND_COUNT; kind++)
+		sound &= p->kind[kind].min > 0;
+	sound &= stages > 0 && stages <= p->kind[KIND_STAGES].min;
+	printf("%s %u - %s\n", sound ? "ok" : "not ok", number, s->name);
+}
+
+/* ---- JSON ------------------------------------------------------------------------------------------ */
+
+static void
+json_figure(FILE *f, const char *name, const struct figure *g)
+{
+	fprintf(f, "\"%s\":{\"min\":%.1f,\"median\":%.1f}", name, g->min, g->median);
+}
+
+static void
+json_scenario(FILE *f, const struct result *r)
+{
+	fprintf(f, "{\"name\":\"%s\",\"noisy\":%s", r->scenario->name, r->noisy ? "true" : "false");
+	for (int kind = 0; kind < KIND_COUNT; kind++) {
+		fprintf(f, ",");
+		json_figure(f, kind_name[kind], &r->both.kind[kind]);
+	}
+	if (r->both.raw.min > 0) {
+		fprintf(f, ",");
+		json_figure(f, "ipsecMb", &r->both.raw);
+	}
+	fprintf(f, ",\"stages\":{");
+	for (int i = 0; i < STAGE_COUNT; i++) {
+		fprintf(f, "%s", i ? "," : "");
+		json_figure(f, stage_name(i), &r->both.stage[i]);
+	}
+	fprintf(f, "}}");
+}
+
+int
+report_json(const char *path, const struct result *r, uint32_t n, bool huge)
+{
+	FILE *f = fopen(path, "w");
+	bool written;
+
+	if (f == NULL) {
+		perror(path);
+		return -1;
+	}
+	fprintf(f, "{\"unit\":\"TSC cycles per packet\",\"tscHz\":%lu,\"hugePages\":%s,\"scenarios\":[",
+		(unsigned long)rte_get_tsc_hz(), huge ? "true" : "false");
+	for (uint32_t i = 0; i < n; i++) {
+		fprintf(f, "%s\n", i ? "," : "");
+		json_scenario(f, &r[i]);
+	}
+	fprintf(f, "\n]}\n");
+	written = ferror(f) == 0;
+	return fclose(f) == 0 && written ? 0 : -1;
+}
