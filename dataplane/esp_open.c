@@ -400,8 +400,10 @@ accept_all(struct worker *w, struct burst *b, struct open *o)
 		struct sa_group *g = &o->by_sa.group[o->group[i]];
 		enum drop_reason reason = accept_one(w, o, i, b->pkt[o->at[i]]);
 
-		if (likely(reason == KEEP))
+		if (likely(reason == KEEP)) {
+			b->seen |= b->pkt[o->at[i]]->flags;
 			continue;
+		}
 		sa_burst_drop(g, 0);
 		refuse(w, b, o, o->at[i], reason, g->sa->name);
 	}

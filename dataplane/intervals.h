@@ -12,6 +12,7 @@
 
 #include "config/address.h"
 
+#include <emmintrin.h>
 #include <stdint.h>
 
 #define INTERVALS_NODE 16  /* keys per node of the IPv4 tree */
@@ -51,9 +52,11 @@ intervals4_below(const int32_t *node, int32_t wanted)
 {
 	const intervals_lane *k = __builtin_assume_aligned(node, 64);
 	intervals_lane w = {wanted, wanted, wanted, wanted};
-	intervals_lane sum = (k[0] < w) + (k[1] < w) + (k[2] < w) + (k[3] < w);
+	__m128i low = _mm_packs_epi32((__m128i)(k[0] < w), (__m128i)(k[1] < w));
+	__m128i high = _mm_packs_epi32((__m128i)(k[2] < w), (__m128i)(k[3] < w));
 
-	return (uint32_t) - (sum[0] + sum[1] + sum[2] + sum[3]);
+	/* keys are sorted: those below come first */
+	return (uint32_t)__builtin_ctz(~(uint32_t)_mm_movemask_epi8(_mm_packs_epi16(low, high)));
 }
 
 /* address in host order */

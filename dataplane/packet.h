@@ -11,6 +11,7 @@
 
 #include <rte_mbuf.h>
 
+#include <stddef.h>
 #include <string.h>
 
 #define BURST_MAX 64
@@ -27,6 +28,7 @@ enum packet_flag {
 	PKT_TRACED = 1 << 8,
 	PKT_MOVED = 1 << 9,      /* handed off by another worker: already spread */
 	PKT_FORWARDED = 1 << 10, /* source outside the sending subnet: an NVA of that subnet sent it */
+	PKT_UPLINK = 1 << 11,    /* came in by an uplink: may be ESP for us */
 };
 
 struct packet {
@@ -46,6 +48,7 @@ struct packet {
 	uint16_t source_port, destination_port; /* host order; ICMP echo: identifier in both, see flow.c */
 	uint32_t hop;                           /* once routed */
 	uint32_t hash; /* symmetric, over addresses, protocol and ports (fragments: addresses) */
+	uint64_t dmac; /* destination MAC of the frame to send (low 48 bits, as the neighbour word) */
 	union {
 		struct {
 			rte_be32_t src, dst;
@@ -54,13 +57,15 @@ struct packet {
 			uint8_t src[16], dst[16];
 		} v6;
 	};
-	uint64_t dmac;              /* destination MAC of the frame to send (low 48 bits, as the neighbour word) */
 	struct trace_record *trace; /* PKT_TRACED */
-};
+} __rte_cache_aligned;
+
+_Static_assert(offsetof(struct packet, v4) + 8 <= RTE_CACHE_LINE_SIZE, "IPv4 needs one line a packet");
 
 struct burst {
 	uint16_t n;
 	bool tunnels;  /* some packet goes into a tunnel */
+	uint16_t seen; /* flags that some packet had when it was parsed */
 	uint16_t used; /* slots handed out: slot[used++] is the next free one, up to BURST_MAX */
 	struct packet *pkt[BURST_MAX];
 	struct packet slot[BURST_MAX];

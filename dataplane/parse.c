@@ -111,6 +111,20 @@ hash_set(struct packet *p, uint64_t addresses)
 	p->hash = hash_mix(addresses, rest);
 }
 
+/* RFC 1071: the words of a sound header, its checksum among them, add up to all ones. */
+static inline bool
+header_sound(const uint8_t *l3, uint16_t header)
+{
+	uint32_t word[5];
+	uint64_t sum;
+
+	if (unlikely(header > sizeof(word)))
+		return rte_raw_cksum(l3, header) == 0xffff;
+	memcpy(word, l3, sizeof(word));
+	sum = (uint64_t)word[0] + word[1] + word[2] + word[3] + word[4];
+	return sum % 0xffff == 0;
+}
+
 static enum drop_reason
 parse_v4(struct packet *p, uint8_t *l3, uint32_t available)
 {
@@ -125,7 +139,7 @@ parse_v4(struct packet *p, uint8_t *l3, uint32_t available)
 		return DROP_IP_VERSION;
 	if (total < header || total > available)
 		return DROP_TRUNCATED;
-	if (rte_raw_cksum(ip, header) != 0xffff)
+	if (!header_sound(l3, header))
 		return DROP_IP_CHECKSUM;
 	if (header > sizeof(*ip)) {
 		if (!options_sound(l3 + sizeof(*ip), header - sizeof(*ip)))
@@ -286,6 +300,8 @@ parse_link(const struct view *v, struct packet *p, uint16_t port, uint8_t **l3, 
 		return DROP_NO_INTERFACE;
 	if (unlikely(!mac_is_ours(&eth->dst_addr, &v->iface[p->iface])))
 		return DROP_NOT_OUR_MAC;
+	if (v->iface[p->iface].kind == IFACE_UPLINK)
+		p->flags |= PKT_UPLINK;
 	*l3 = rte_pktmbuf_mtod_offset(m, uint8_t *, off);
 	return PARSE_OK;
 }
@@ -332,8 +348,14 @@ parse(struct worker *w, struct burst *b)
 	for (uint16_t i = 0; i < b->n; i++)
 		rte_prefetch0(rte_pktmbuf_mtod(b->pkt[i]->m, void *));
 
-	for (uint16_t i = 0; i < b->n; i++)
-		if (likely(parse_one(w, b->pkt[i])))
-			b->pkt[kept++] = b->pkt[i];
+	b->seen = 0;
+	for (uint16_t i = 0; i < b->n; i++) {
+		struct packet *p = b->pkt[i];
+
+		if (unlikely(!parse_one(w, p)))
+			continue;
+		b->seen |= p->flags;
+		b->pkt[kept++] = p;
+	}
 	b->n = kept;
 }

@@ -34,16 +34,6 @@ stage_timed(struct worker *w, enum stage id, uint16_t packets)
 	w->stage_start = now;
 }
 
-static inline uint16_t
-flags_of(const struct burst *b)
-{
-	uint16_t flags = 0;
-
-	for (uint16_t i = 0; i < b->n; i++)
-		flags |= b->pkt[i]->flags;
-	return flags;
-}
-
 static inline void
 choose(struct worker *w, struct burst *b, enum stage stage)
 {
@@ -127,12 +117,13 @@ run(struct worker *w, struct burst *b, bool spread)
 		handoff_spread(w, b);
 	choose(w, b, STAGE_PARSE);
 
-	if (unlikely(flags_of(b) & PKT_FRAGMENT))
+	if (unlikely(b->seen & PKT_FRAGMENT))
 		fragments_reassemble(w, b);
-	STAGE(w, b, STAGE_ESP_OPEN, esp_open(w, b));
-	choose(w, b, STAGE_ESP_OPEN);
-
-	if (unlikely(flags_of(b) & PKT_FRAGMENT))
+	if (b->seen & PKT_UPLINK) {
+		STAGE(w, b, STAGE_ESP_OPEN, esp_open(w, b));
+		choose(w, b, STAGE_ESP_OPEN);
+	}
+	if (unlikely(b->seen & PKT_FRAGMENT))
 		fragments_virtual(w, b);
 	forward(w, b);
 }

@@ -144,79 +144,91 @@ routes_lookup_v6(const struct routes *r, const uint8_t destination[16])
 	return (uint32_t)RTE_MAX(own, gateway);
 }
 
-/* Packets of a burst whose gateway table must be asked, by position. */
+/* Packets of one family whose gateway table must be asked. */
 struct asked {
-	uint16_t packet[BURST_MAX];
 	uint16_t n;
+	struct packet *p[BURST_MAX];
+	const struct gateway_table *table[BURST_MAX];
+	uint64_t own[BURST_MAX]; /* what the overlay says */
 };
 
-/* Take the stronger of the overlay's and the gateway table's answers; runs of one table are asked in bulk. */
+static inline void
+ask(struct asked *a, struct packet *p, const struct gateway_table *table, uint64_t own)
+{
+	a->p[a->n] = p;
+	a->table[a->n] = table;
+	a->own[a->n++] = own;
+}
+
+/* How many packets from `first` on are for the same table. */
+static inline uint16_t
+run_of(const struct asked *a, uint16_t first)
+{
+	uint16_t n = 1;
+
+	while (first + n < a->n && a->table[first + n] == a->table[first])
+		n++;
+	return n;
+}
+
+/* The stronger of the overlay's and the gateway table's answers. */
+static inline void
+decide(const struct asked *a, uint16_t first, const uint64_t *found, uint16_t n)
+{
+	for (uint16_t i = 0; i < n; i++)
+		a->p[first + i]->hop = (uint32_t)RTE_MAX(a->own[first + i], found[i]);
+}
+
 static void
-ask_gateways_v4(const struct routes *const *r, const rte_be32_t *destination, const struct asked *a, uint64_t *best)
+ask_v4(const struct asked *a)
 {
 	uint32_t address[BURST_MAX];
 	uint64_t found[BURST_MAX];
 
-	for (uint16_t i = 0, run; i < a->n; i += run) {
-		const struct gateway_table *t = r[a->packet[i]]->gateway;
-
-		for (run = 0; i + run < a->n && r[a->packet[i + run]]->gateway == t; run++)
-			address[run] = rte_be_to_cpu_32(destination[a->packet[i + run]]);
-		gateway_table_lookup_v4(t, address, found, run);
-		for (uint16_t k = 0; k < run; k++)
-			best[a->packet[i + k]] = RTE_MAX(best[a->packet[i + k]], found[k]);
+	for (uint16_t first = 0, n; first < a->n; first += n) {
+		n = run_of(a, first);
+		for (uint16_t i = 0; i < n; i++)
+			address[i] = rte_be_to_cpu_32(a->p[first + i]->v4.dst);
+		gateway_table_lookup_v4(a->table[first], address, found, n);
+		decide(a, first, found, n);
 	}
 }
 
 static void
-ask_gateways_v6(const struct routes *const *r, const uint8_t (*destination)[16], const struct asked *a, uint64_t *best)
+ask_v6(const struct asked *a)
 {
 	uint8_t address[BURST_MAX][16];
 	uint64_t found[BURST_MAX];
 
-	for (uint16_t i = 0, run; i < a->n; i += run) {
-		const struct gateway_table *t = r[a->packet[i]]->gateway;
-
-		for (run = 0; i + run < a->n && r[a->packet[i + run]]->gateway == t; run++)
-			memcpy(address[run], destination[a->packet[i + run]], sizeof(address[run]));
-		gateway_table_lookup_v6(t, address, found, run);
-		for (uint16_t k = 0; k < run; k++)
-			best[a->packet[i + k]] = RTE_MAX(best[a->packet[i + k]], found[k]);
+	for (uint16_t first = 0, n; first < a->n; first += n) {
+		n = run_of(a, first);
+		for (uint16_t i = 0; i < n; i++)
+			memcpy(address[i], a->p[first + i]->v6.dst, sizeof(address[i]));
+		gateway_table_lookup_v6(a->table[first], address, found, n);
+		decide(a, first, found, n);
 	}
 }
 
 void
-routes_lookup_burst_v4(const struct routes *const *r, const rte_be32_t *destination, uint32_t *hop, uint16_t n)
+routes_lookup_burst(const struct iface *iface, struct packet *const *pkt, uint16_t n)
 {
-	uint64_t best[BURST_MAX];
-	struct asked asked;
+	struct asked four, six;
 
-	asked.n = 0;
+	four.n = six.n = 0;
 	for (uint16_t i = 0; i < n; i++) {
-		best[i] = intervals4_find(&r[i]->overlay4, rte_be_to_cpu_32(destination[i]));
-		asked.packet[asked.n] = i;
-		asked.n += r[i]->gateway != NULL && !is_strong(best[i]);
-	}
-	if (asked.n > 0)
-		ask_gateways_v4(r, destination, &asked, best);
-	for (uint16_t i = 0; i < n; i++)
-		hop[i] = (uint32_t)best[i];
-}
+		struct packet *p = pkt[i];
+		const struct routes *r = iface[p->iface].routes;
+		bool v6 = p->flags & PKT_V6;
+		uint64_t own;
 
-void
-routes_lookup_burst_v6(const struct routes *const *r, const uint8_t (*destination)[16], uint32_t *hop, uint16_t n)
-{
-	uint64_t best[BURST_MAX];
-	struct asked asked;
-
-	asked.n = 0;
-	for (uint16_t i = 0; i < n; i++) {
-		best[i] = intervals6_find(&r[i]->overlay6, intervals6_key(destination[i]));
-		asked.packet[asked.n] = i;
-		asked.n += r[i]->gateway != NULL && !is_strong(best[i]);
+		if (unlikely(p->hop != HOP_NONE))
+			continue;
+		own = v6 ? intervals6_find(&r->overlay6, intervals6_key(p->v6.dst))
+			 : intervals4_find(&r->overlay4, rte_be_to_cpu_32(p->v4.dst));
+		p->hop = (uint32_t)own;
+		if (r->gateway != NULL && !is_strong(own))
+			ask(v6 ? &six : &four, p, r->gateway, own);
 	}
-	if (asked.n > 0)
-		ask_gateways_v6(r, destination, &asked, best);
-	for (uint16_t i = 0; i < n; i++)
-		hop[i] = (uint32_t)best[i];
+	ask_v4(&four);
+	ask_v6(&six);
 }

@@ -33,9 +33,8 @@ void routes_free(struct routes *r);
 uint32_t routes_lookup_v4(const struct routes *r, rte_be32_t destination);
 uint32_t routes_lookup_v6(const struct routes *r, const uint8_t destination[16]);
 
-/* Hop ids of at most BURST_MAX packets, each with the table of its own ingress interface. */
-void routes_lookup_burst_v4(const struct routes *const *r, const rte_be32_t *destination, uint32_t *hop, uint16_t n);
-void routes_lookup_burst_v6(const struct routes *const *r, const uint8_t (*destination)[16], uint32_t *hop, uint16_t n);
+/* Worker. Set the hop of at most BURST_MAX packets that have none, each by the table of its own ingress interface. */
+void routes_lookup_burst(const struct iface *iface, struct packet *const *pkt, uint16_t n);
 
 struct tags *tags_build(const struct tags_spec *spec, char *error, size_t error_size);
 struct tags *tags_ref(struct tags *t);

@@ -8,20 +8,6 @@
 #include <netinet/in.h>
 
 static void
-lookup(const struct view *v, struct burst *b)
-{
-	for (uint16_t i = 0; i < b->n; i++) {
-		struct packet *p = b->pkt[i];
-		const struct routes *r = v->iface[p->iface].routes;
-
-		/* Our own packets may know their hop already (pipeline_local). */
-		if (p->hop == HOP_NONE)
-			p->hop = (p->flags & PKT_V6 ? routes_lookup_v6(r, p->v6.dst) : routes_lookup_v4(r, p->v4.dst)) &
-				 v->hop_mask;
-	}
-}
-
-static void
 deliver_local(struct worker *w, struct packet *p)
 {
 	uint8_t type = p->l3[p->l4_off];
@@ -44,7 +30,7 @@ unreachable(enum drop_reason reason)
 static bool
 follow(struct worker *w, struct packet *p)
 {
-	const struct hop *h = &w->view->hop[p->hop];
+	const struct hop *h = &w->view->hop[p->hop &= w->view->hop_mask];
 
 	TRACE(p, STAGE_ROUTE, TRACE_ROUTED, h->iface, h->name, p->hop);
 	if (unlikely(h->deny_forwarded) && (p->flags & PKT_FOREIGN)) {
@@ -80,7 +66,8 @@ route(struct worker *w, struct burst *b)
 {
 	uint16_t kept = 0;
 
-	lookup(w->view, b);
+	/* Our own packets may know their hop already (pipeline_local). */
+	routes_lookup_burst(w->view->iface, b->pkt, b->n);
 
 	for (uint16_t i = 0; i < b->n; i++)
 		if (likely(follow(w, b->pkt[i])))

@@ -35,16 +35,46 @@ next_hop(const struct view *v, const struct packet *p)
 	}
 }
 
-/* HOP_SUBNET on IPv4 is most of the traffic: no copy of addresses for it. */
-static uint64_t
-neighbour_word(struct worker *w, struct packet *p, struct ip_addr *a)
+/* The IPv4 neighbour where it is told at once, which is most of the traffic; 0: look closer. */
+static inline rte_be32_t
+next_hop_v4(const struct view *v, const struct packet *p)
 {
-	if (likely(w->view->hop[p->hop].kind == HOP_SUBNET && !(p->flags & PKT_V6)))
-		return neighbour_lookup_v4(w->neighbours, p->out, p->v4.dst);
-	*a = next_hop(w->view, p);
-	if (a->family == IP_NONE)
-		return 0;
-	return neighbour_lookup(w->neighbours, p->out, a);
+	const struct hop *h = &v->hop[p->hop];
+
+	if (h->kind == HOP_SUBNET)
+		return p->flags & PKT_V6 ? 0 : p->v4.dst;
+	return h->kind == HOP_TUNNEL ? v->tunnel[h->tunnel & v->tunnel_mask].next4 : h->next4;
+}
+
+static uint64_t
+neighbour_any(struct worker *w, const struct packet *p)
+{
+	struct ip_addr a = next_hop(w->view, p);
+
+	return a.family == IP_NONE ? 0 : neighbour_lookup(w->neighbours, p->out, &a);
+}
+
+/* Have the places of all neighbours near, then read them; packets in a row to one neighbour ask once. */
+static void
+resolve(struct worker *w, struct burst *b)
+{
+	rte_be32_t next[BURST_MAX];
+
+	for (uint16_t i = 0; i < b->n; i++) {
+		next[i] = next_hop_v4(w->view, b->pkt[i]);
+		if (i == 0 || next[i] != next[i - 1])
+			neighbour_prefetch_v4(w->neighbours, b->pkt[i]->out, next[i]);
+	}
+	for (uint16_t i = 0; i < b->n; i++) {
+		struct packet *p = b->pkt[i];
+
+		if (i > 0 && next[i] == next[i - 1] && next[i] != 0 && p->out == b->pkt[i - 1]->out)
+			p->dmac = b->pkt[i - 1]->dmac;
+		else if (likely(next[i] != 0))
+			p->dmac = neighbour_lookup_v4(w->neighbours, p->out, next[i]);
+		else
+			p->dmac = neighbour_any(w, p);
+	}
 }
 
 static void
@@ -107,11 +137,8 @@ void
 transmit(struct worker *w, struct burst *b)
 {
 	const struct view *v = w->view;
-	struct ip_addr a;
 
-	for (uint16_t i = 0; i < b->n; i++)
-		b->pkt[i]->dmac = neighbour_word(w, b->pkt[i], &a);
-
+	resolve(w, b);
 	for (uint16_t i = 0; i < b->n; i++) {
 		struct packet *p = b->pkt[i];
 		const struct iface *out = &v->iface[p->out];

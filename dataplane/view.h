@@ -55,6 +55,7 @@ struct hop {
 	bool deny_forwarded;
 	uint16_t iface, tunnel;
 	uint32_t name, deny_name;
+	rte_be32_t next4; /* IPv4 neighbour to send to; 0: it depends on the packet, or is none of IPv4 */
 	struct ip_addr address;
 };
 
@@ -69,6 +70,7 @@ struct tunnel {
 	struct sa *out; /* the newest usable outbound SA, NULL: none */
 	struct ip_addr
 		next_hop;   /* on the uplink: remote itself when on-link, else the uplink's gateway; family 0 = none */
+	rte_be32_t next4;   /* the same if it is of IPv4, else 0 */
 	uint16_t inner_mtu; /* largest inner packet whose sealed form fits mtu */
 	const struct selector_spec *selector;
 	struct esp_outer outer; /* headers of out, when there is one */

@@ -24,6 +24,25 @@ local_hops(struct build *b, struct hop *hop, uint32_t n)
 	return n;
 }
 
+static struct hop
+hop_make(const struct hop_spec *s)
+{
+	struct hop h = {
+		.kind = s->kind,
+		.reason = s->reason,
+		.deny_forwarded = s->deny_forwarded,
+		.iface = s->iface,
+		.tunnel = s->tunnel,
+		.name = s->name,
+		.deny_name = s->deny_name,
+		.address = s->address,
+	};
+
+	if (h.kind == HOP_NEIGHBOUR && h.address.family == IP_V4)
+		memcpy(&h.next4, h.address.b, sizeof(h.next4));
+	return h;
+}
+
 int
 build_hops(struct build *b)
 {
@@ -34,13 +53,9 @@ build_hops(struct build *b)
 		return -ENOMEM;
 	b->view->hop = hop;
 	b->view->hop_mask = n - 1;
-	for (uint32_t i = 0; i < n; i++) {
-		const struct hop_spec *s = &b->spec->hop[i];
-
-		hop[i] = i < b->spec->n_hops ? (struct hop){s->kind, s->reason, s->deny_forwarded, s->iface, s->tunnel,
-						       s->name, s->deny_name, s->address}
+	for (uint32_t i = 0; i < n; i++)
+		hop[i] = i < b->spec->n_hops ? hop_make(&b->spec->hop[i])
 					     : (struct hop){.kind = HOP_DROP, .reason = DROP_INVALID_OBJECT};
-	}
 	b->view->n_hops = local_hops(b, hop, b->spec->n_hops);
 	return 0;
 }
@@ -87,6 +102,8 @@ tunnel_fill(struct build *b, struct tunnel *t, uint16_t id, struct selector_spec
 		.out = outbound_sa(b->spec, id),
 		.next_hop = tunnel_next_hop(uplink, &s->remote),
 	};
+	if (t->next_hop.family == IP_V4)
+		memcpy(&t->next4, t->next_hop.b, sizeof(t->next4));
 	if (s->n_selectors)
 		memcpy(selectors, s->selector, s->n_selectors * sizeof(*selectors));
 	if (t->out) {
