@@ -21,12 +21,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What the library reads beside key and text. */
+struct gcm_given {
+	_Alignas(16) uint8_t nonce[16]; /* GCM_SALT + GCM_IV of them */
+	uint32_t aad[3];                /* SPI, high half with ESN, low half */
+};
+
 /* One worker's. */
 struct crypto_worker {
 	IMB_MGR *manager;
 	IMB_MGR *by_hash[HASH_COUNT]; /* manager or sha */
 	IMB_MGR *sha;                 /* NULL or a second manager whose SHA-256 is faster */
 	struct gcm_context_data gcm;
+	struct gcm_given given[CRYPTO_BURST_MAX];
 	IMB_JOB job[CRYPTO_BURST_MAX];
 	struct crypto_op *chain[CRYPTO_BURST_MAX];
 	struct crypto_op *group[CRYPTO_BURST_MAX];
@@ -74,64 +81,51 @@ crypto_worker_free(struct crypto_worker *w)
 
 /* ---- GCM and GMAC, packet by packet ------------------------------------------------- */
 
-struct nonce {
-	uint8_t b[GCM_SALT + GCM_IV];
-};
-
-static inline struct nonce
-nonce_of(const struct crypto_op *op)
-{
-	struct nonce n;
-
-	memcpy(n.b, &op->key->salt, GCM_SALT);
-	memcpy(n.b + GCM_SALT, op->esp + ESP_HEADER, GCM_IV);
-	return n;
-}
-
-/* SPI and the 64-bit sequence number, as authenticated with ESN. */
+/* Written for the whole burst before the first packet is enciphered: a wide load right behind the narrow stores that
+ * it covers would wait for them to leave the core. */
 static inline void
-esn_header(const struct crypto_op *op, uint32_t header[3])
-{
-	memcpy(&header[0], op->esp, 4);
-	header[1] = __builtin_bswap32(op->sequence >> 32);
-	memcpy(&header[2], op->esp + 4, 4);
-}
-
-static inline void
-gcm_packet(struct gcm_context_data *context, const struct crypto_op *op, uint8_t *tag)
+gcm_give(struct gcm_given *g, const struct crypto_op *op, uint64_t iv)
 {
 	const struct crypto_key *k = op->key;
-	struct nonce nonce = nonce_of(op);
-	uint8_t *text = op->esp + ESP_HEADER + GCM_IV;
-	uint32_t header[3];
+	uint32_t header[2];
 
-	if (k->esn) {
-		esn_header(op, header);
-		k->gcm(&k->gcm_key, context, text, text, op->length - ESP_HEADER - GCM_IV, nonce.b,
-			(const uint8_t *)header, sizeof(header), tag, GCM_ICV);
-		return;
-	}
-	k->gcm(&k->gcm_key, context, text, text, op->length - ESP_HEADER - GCM_IV, nonce.b, op->esp, ESP_HEADER, tag,
-		GCM_ICV);
+	memcpy(header, op->esp, sizeof(header));
+	memcpy(g->nonce, &k->salt, GCM_SALT);
+	memcpy(g->nonce + GCM_SALT, &iv, GCM_IV);
+	g->aad[0] = header[0];
+	g->aad[1] = k->esn ? __builtin_bswap32(op->sequence >> 32) : header[1];
+	g->aad[2] = header[1];
+}
+
+static inline void
+gcm_packet(struct crypto_worker *w, const struct crypto_op *op, const struct gcm_given *g, uint8_t *tag)
+{
+	const struct crypto_key *k = op->key;
+	uint8_t *text = op->esp + ESP_HEADER + GCM_IV;
+
+	k->gcm(&k->gcm_key, &w->gcm, text, text, op->length - ESP_HEADER - GCM_IV, g->nonce, (const uint8_t *)g->aad,
+		k->esn ? sizeof(g->aad) : ESP_HEADER, tag, GCM_ICV);
 }
 
 /* RFC 4543 section 3.3: everything from the SPI to the trailer is authenticated, the IV too. */
 static void
-gmac_packet(struct gcm_context_data *context, const struct crypto_op *op, uint8_t *tag)
+gmac_packet(struct crypto_worker *w, const struct crypto_op *op, const struct gcm_given *g, uint8_t *tag)
 {
 	const struct crypto_key *k = op->key;
-	struct nonce nonce = nonce_of(op);
-	uint32_t header[3];
 
-	k->gmac_init(&k->gcm_key, context, nonce.b, sizeof(nonce.b));
-	if (k->esn) {
-		esn_header(op, header);
-		k->gmac_update(&k->gcm_key, context, (const uint8_t *)header, sizeof(header));
-		k->gmac_update(&k->gcm_key, context, op->esp + ESP_HEADER, op->length - ESP_HEADER);
-	} else {
-		k->gmac_update(&k->gcm_key, context, op->esp, op->length);
-	}
-	k->gmac_finalize(&k->gcm_key, context, tag, GCM_ICV);
+	k->gmac_init(&k->gcm_key, &w->gcm, g->nonce, GCM_SALT + GCM_IV);
+	k->gmac_update(&k->gcm_key, &w->gcm, (const uint8_t *)g->aad, k->esn ? sizeof(g->aad) : ESP_HEADER);
+	k->gmac_update(&k->gcm_key, &w->gcm, op->esp + ESP_HEADER, op->length - ESP_HEADER);
+	k->gmac_finalize(&k->gcm_key, &w->gcm, tag, GCM_ICV);
+}
+
+static inline void
+combined_packet(struct crypto_worker *w, const struct crypto_op *op, const struct gcm_given *g, uint8_t *tag)
+{
+	if (op->key->kind == KIND_GCM)
+		gcm_packet(w, op, g, tag);
+	else
+		gmac_packet(w, op, g, tag);
 }
 
 /* ---- CBC and NULL with HMAC, in bursts ---------------------------------------------- */
@@ -285,16 +279,17 @@ crypto_seal(struct crypto_worker *w, struct crypto_op *op, uint16_t n)
 	for (uint16_t i = 0; i < n; i++) {
 		uint64_t iv = __builtin_bswap64(op[i].sequence);
 
-		key_prefetch(op, i, n);
 		if (op[i].key->kind == KIND_CHAIN) {
 			w->chain[chained++] = &op[i];
 			continue;
 		}
 		memcpy(op[i].esp + ESP_HEADER, &iv, GCM_IV);
-		if (op[i].key->kind == KIND_GCM)
-			gcm_packet(&w->gcm, &op[i], op[i].esp + op[i].length);
-		else
-			gmac_packet(&w->gcm, &op[i], op[i].esp + op[i].length);
+		gcm_give(&w->given[i], &op[i], iv);
+	}
+	for (uint16_t i = 0; i < n; i++) {
+		key_prefetch(op, i, n);
+		if (op[i].key->kind != KIND_CHAIN)
+			combined_packet(w, &op[i], &w->given[i], op[i].esp + op[i].length);
 	}
 	if (chained)
 		chain_seal(w, chained);
@@ -313,21 +308,26 @@ icv16_equal(const uint8_t *a, const uint8_t *b)
 void
 crypto_open(struct crypto_worker *w, struct crypto_op *op, uint16_t n)
 {
-	_Alignas(16) uint8_t tag[GCM_ICV];
 	uint32_t chained = 0;
 
 	for (uint16_t i = 0; i < n; i++) {
-		key_prefetch(op, i, n);
+		uint64_t iv;
+
 		if (op[i].key->kind == KIND_CHAIN) {
 			w->chain[chained++] = &op[i];
 			continue;
 		}
-		if (op[i].key->kind == KIND_GCM)
-			gcm_packet(&w->gcm, &op[i], tag);
-		else
-			gmac_packet(&w->gcm, &op[i], tag);
-		op[i].ok = icv16_equal(tag, op[i].esp + op[i].length);
+		memcpy(&iv, op[i].esp + ESP_HEADER, GCM_IV);
+		gcm_give(&w->given[i], &op[i], iv);
 	}
+	for (uint16_t i = 0; i < n; i++) {
+		key_prefetch(op, i, n);
+		if (op[i].key->kind != KIND_CHAIN)
+			combined_packet(w, &op[i], &w->given[i], w->tag[i]);
+	}
+	for (uint16_t i = 0; i < n; i++)
+		if (op[i].key->kind != KIND_CHAIN)
+			op[i].ok = icv16_equal(w->tag[i], op[i].esp + op[i].length);
 	if (chained)
 		chain_open(w, chained);
 }
