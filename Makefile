@@ -7,7 +7,7 @@ SUITES  ?=
 PYTHON  := /usr/bin/python3
 MESON   := $(shell command -v /usr/bin/meson || echo meson)
 
-.PHONY: all help demo test bench fuzz lint format install clean prerequisites
+.PHONY: all help demo test bench bench-rfc2544 fuzz lint format install clean prerequisites
 
 all: $(BUILD)/build.ninja
 	@$(MESON) compile -C $(BUILD) $(if $(V),-v)
@@ -25,6 +25,8 @@ help:
 	@echo 'make test             every suite; SUITES="unit whole" for some of them (root for all)'
 	@echo 'make bench            cycles per packet; QUICK=1 or FULL=1, SCENARIOS="whole" for some,'
 	@echo '                      JSON=FILE to keep it, COMPARE=FILE with what was kept'
+	@echo 'make bench-rfc2544    no-drop rate over memif (root); SCENES="forward tunnel", OPTIONS="seconds=10 loss=0.0001",'
+	@echo '                      JSON=FILE'
 	@echo 'make fuzz             each fuzz target for SECONDS=$(SECONDS)'
 	@echo 'make lint             layer rules, format, sizes, scripts, man pages'
 	@echo 'make format           clang-format all C files in place'
@@ -46,6 +48,10 @@ test: prerequisites
 bench: prerequisites
 	@$(MAKE) --no-print-directory all
 	@tests/bench/run.sh $(BUILD) "$(JSON)" "$(COMPARE)" $(if $(FULL),--full,$(if $(QUICK),--quick)) $(if $(SCENARIOS),"$(SCENARIOS)")
+
+bench-rfc2544: prerequisites
+	@$(MAKE) --no-print-directory all
+	@ISTHMUS_BUILD=$(abspath $(BUILD)) $(PYTHON) tests/bench/pktgen/rfc2544.py $(SCENES) $(if $(JSON),--json $(JSON)) $(OPTIONS:%=--option %)
 
 fuzz: prerequisites
 	@tests/fuzz/run.sh $(SECONDS)

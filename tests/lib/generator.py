@@ -82,18 +82,33 @@ class Rig:
                     return f"{tasks}/{task}/schedstat"
         raise net.Failed("no worker thread")
 
-    def run(self, *options, timeout=600):
-        """(exit status, one dict per frame size, what it complained of)."""
+    def start(self, *options):
         ports = [f"{self.socket(name)},{own},{appliance}" for name, own, appliance in self.ports]
-        with subprocess.Popen(["taskset", "-c", "0", GENERATOR, "--destination", DESTINATION, "--worker", self.worker(),
-                               *options, *ports], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                              preexec_fn=net.die_with_parent) as process:
+        return subprocess.Popen(["taskset", "-c", "0", GENERATOR, "--destination", DESTINATION, "--worker", self.worker(),
+                                 *options, *ports], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                preexec_fn=net.die_with_parent)
+
+    def run(self, *options, timeout=60):
+        """(exit status, one dict per frame size, what it complained of)."""
+        with self.start(*options) as process:
             try:
                 out, complaint = process.communicate(timeout=timeout)
             except BaseException:
                 process.kill()
                 raise
         return process.returncode, [json.loads(line) for line in out.splitlines()], complaint
+
+    def rows(self, *options):
+        """One dict per frame size, as they come; an exception when the generator could not."""
+        with self.start(*options) as process:
+            try:
+                yield from map(json.loads, process.stdout)
+            except BaseException:
+                process.kill()
+                raise
+            complaint = process.stderr.read()
+        if process.returncode > 1:
+            raise net.Failed(f"the generator ended with {process.returncode}: {complaint}")
 
     def drops(self):
         return {row["reason"]: row["packets"] for row in self.box.ask("drops") if row["packets"]}
