@@ -37,7 +37,8 @@
 #define LIMIT_LOCAL_PREFIXES 4000
 #define LIMIT_CONNECTIONS 4096
 #define LIMIT_SELECTORS 100 /* per connection */
-#define LIMIT_SAS 64        /* per connection */
+#define LIMIT_SAS 256       /* per connection: each resource both ways, and twice while keys change */
+#define LIMIT_RESOURCES 64
 
 /* the appliance */
 #define LIMIT_WORKERS 64

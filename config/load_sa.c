@@ -188,6 +188,7 @@ static const struct field sa_fields[] = {
 		.offset = offsetof(struct cfg_sa, encryption),
 		.size = MEMBER_SIZE(struct cfg_sa, encryption),
 		.words = encryption_words},
+	NUMBER("resource", struct cfg_sa, resource, 0, LIMIT_RESOURCES - 1),
 	WORD("integrity", struct cfg_sa, integrity, integrity_words),
 	KEY("key", enc_key, bind_key, print_key),
 	KEY("keyFile", enc_key, bind_key_file, print_key_file),

@@ -216,7 +216,8 @@ enum cfg_integrity { INTEG_NONE, INTEG_SHA1_96, INTEG_SHA256_128, INTEG_SHA384_1
 struct cfg_sa {
 	struct cfg_mark mark;
 	bool outbound;
-	uint32_t spi; /* 256.. */
+	uint8_t resource; /* RFC 9611: SAs of different numbers are used side by side; 0 by default */
+	uint32_t spi;     /* 256.. */
 	enum cfg_encryption encryption;
 	enum cfg_integrity integrity;
 	uint8_t enc_key[CFG_ENC_KEY_MAX]; /* GCM/GMAC: key then 4 bytes of salt */

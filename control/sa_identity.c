@@ -40,6 +40,7 @@ sa_without_keys(const struct cfg_sa *c)
 	/* byte by byte equal to another copy: padding too */
 	memset(&scrubbed, 0, sizeof(scrubbed));
 	scrubbed.outbound = c->outbound;
+	scrubbed.resource = c->resource;
 	scrubbed.spi = c->spi;
 	scrubbed.encryption = c->encryption;
 	scrubbed.integrity = c->integrity;

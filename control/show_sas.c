@@ -91,6 +91,7 @@ sa_json(const struct daemon *d, const struct sa_spec *s)
 	json_object_set_new(o, "name", name_json(d->names, s->name));
 	json_object_set_new(o, "tunnel", t ? name_json(d->names, t->name) : json_null());
 	json_object_set_new(o, "direction", json_string(s->config.outbound ? "out" : "in"));
+	json_object_set_new(o, "resource", json_integer(s->config.resource));
 	json_object_set_new(o, "spi", json_string(spi));
 	json_object_set_new(o, "local", t ? address_json(&t->local) : json_null());
 	json_object_set_new(o, "remote", t ? address_json(&t->remote) : json_null());

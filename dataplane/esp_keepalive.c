@@ -38,17 +38,17 @@ keepalive_write(uint8_t *ip, const struct esp_outer *o)
 }
 
 static void
-keepalive_send(struct dataplane *dp, const struct tunnel *t)
+keepalive_send(struct dataplane *dp, const struct tunnel *t, const struct path *path)
 {
 	struct rte_mbuf *m = rte_pktmbuf_alloc(dp->pool);
-	uint8_t *ip = m ? (uint8_t *)rte_pktmbuf_append(m, t->outer.length + 1) : NULL;
+	uint8_t *ip = m ? (uint8_t *)rte_pktmbuf_append(m, path->outer.length + 1) : NULL;
 
 	if (!ip) {
 		rte_pktmbuf_free(m);
 		dp->drops[DROP_NO_BUFFER]++;
 		return;
 	}
-	keepalive_write(ip, &t->outer);
+	keepalive_write(ip, &path->outer);
 	dataplane_send_packet(dp, t->uplink, m, 0);
 }
 
@@ -61,6 +61,18 @@ keepalive_due(const struct sa *sa, uint64_t now_tsc, uint64_t tsc_hz)
 	return sa->keepalive_s != 0 && now_tsc - last >= sa->keepalive_s * tsc_hz && now_tsc > last;
 }
 
+/* A path that stands in several places is no longer due when it is met again. */
+static void
+tunnel_look(struct dataplane *dp, const struct tunnel *t, uint64_t now_tsc)
+{
+	for (uint32_t i = 0; t->path && i <= t->path_mask; i++) {
+		if (!keepalive_due(t->path[i].sa, now_tsc, dp->tsc_hz))
+			continue;
+		t->path[i].sa->state->keepalive_tsc = now_tsc;
+		keepalive_send(dp, t, &t->path[i]);
+	}
+}
+
 void
 esp_keepalives(struct dataplane *dp, uint64_t now_ns)
 {
@@ -69,12 +81,6 @@ esp_keepalives(struct dataplane *dp, uint64_t now_ns)
 	if (now_ns < dp->keepalives_due_ns)
 		return;
 	dp->keepalives_due_ns = now_ns + LOOK_NS;
-	for (uint32_t i = 0; i < dp->view->n_tunnels; i++) {
-		const struct tunnel *t = &dp->view->tunnel[i];
-
-		if (!t->out || !keepalive_due(t->out, now_tsc, dp->tsc_hz))
-			continue;
-		t->out->state->keepalive_tsc = now_tsc;
-		keepalive_send(dp, t);
-	}
+	for (uint32_t i = 0; i < dp->view->n_tunnels; i++)
+		tunnel_look(dp, &dp->view->tunnel[i], now_tsc);
 }

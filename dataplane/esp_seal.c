@@ -50,11 +50,11 @@ refuse(struct worker *w, struct burst *b, struct seal *s, uint16_t at, enum drop
 /* ---- gather ------------------------------------------------------------------------- */
 
 static inline bool
-room_enough(const struct packet *p, const struct tunnel *t)
+room_enough(const struct packet *p, const struct path *path)
 {
 	const struct rte_mbuf *m = p->m;
 	const uint8_t *buffer = m->buf_addr;
-	uint32_t before = t->outer.length + t->out->header + LINK_HEADER_MAX;
+	uint32_t before = path->outer.length + path->sa->header + LINK_HEADER_MAX;
 
 	return p->l3 >= buffer + before && p->l3 + p->l3_len + TRAILER_ROOM <= buffer + m->buf_len;
 }
@@ -67,11 +67,12 @@ gather(struct worker *w, struct burst *b, struct seal *s)
 	for (uint16_t i = 0; i < b->n; i++) {
 		struct packet *p = b->pkt[i];
 		const struct tunnel *t;
+		const struct path *path;
 
 		if (p->tunnel == TUNNEL_NONE)
 			continue;
 		t = &v->tunnel[p->tunnel];
-		if (unlikely(t->out == NULL)) {
+		if (unlikely(t->path == NULL)) {
 			refuse(w, b, s, i, DROP_SA_MISSING, t->name);
 			continue;
 		}
@@ -79,12 +80,13 @@ gather(struct worker *w, struct burst *b, struct seal *s)
 			refuse(w, b, s, i, DROP_SELECTOR_OUT, t->name);
 			continue;
 		}
-		if (unlikely(!room_enough(p, t))) {
+		path = tunnel_path(t, p->hash);
+		if (unlikely(!room_enough(p, path))) {
 			refuse(w, b, s, i, DROP_NO_BUFFER, t->name);
 			continue;
 		}
 		s->at[s->n] = i;
-		s->group[s->n++] = sa_burst_add(&s->by_sa, t->out, p->l3_len);
+		s->group[s->n++] = sa_burst_add(&s->by_sa, path->sa, p->l3_len);
 	}
 }
 
@@ -172,18 +174,19 @@ finish_v6(uint8_t *ip, uint16_t total, uint8_t tos)
 
 /* The packet is an outer one from here on: what the stages after this one look at. */
 static inline void
-become_outer(struct packet *p, const struct tunnel *t, const struct sa *sa, uint8_t *ip, uint16_t total, uint8_t tos,
-	bool df)
+become_outer(struct packet *p, const struct tunnel *t, const struct path *path, uint8_t *ip, uint16_t total,
+	uint8_t tos, bool df)
 {
 	struct rte_mbuf *m = p->m;
-	bool v6 = t->outer.ip_length == 40;
+	const struct sa *sa = path->sa;
+	bool v6 = path->outer.ip_length == 40;
 
 	m->data_off = (uint16_t)(ip - (uint8_t *)m->buf_addr);
 	m->data_len = total;
 	m->pkt_len = total;
 	p->l3 = ip;
 	p->l3_len = total;
-	p->l4_off = t->outer.ip_length;
+	p->l4_off = path->outer.ip_length;
 	p->flags &= PKT_LOCAL | PKT_TRACED | PKT_MOVED;
 	p->flags |= v6 ? PKT_V6 | PKT_DF : df ? PKT_DF : 0;
 	p->out = t->uplink;
@@ -219,8 +222,9 @@ trailer_write(const struct sa *sa, const struct packet *p)
 static inline void
 encapsulate(struct seal *s, uint16_t i, struct packet *p, const struct tunnel *t, uint64_t sequence)
 {
-	const struct sa *sa = t->out;
-	const struct esp_outer *o = &t->outer;
+	const struct path *path = tunnel_path(t, p->hash);
+	const struct sa *sa = path->sa;
+	const struct esp_outer *o = &path->outer;
 	uint16_t payload = trailer_write(sa, p);
 	uint16_t total = o->length + sa->header + payload + sa->icv;
 	uint8_t *esp = p->l3 - sa->header, *ip = esp - o->length;
@@ -242,7 +246,7 @@ encapsulate(struct seal *s, uint16_t i, struct packet *p, const struct tunnel *t
 		finish_v6(ip, total, tos);
 
 	s->op[i] = (struct crypto_op){.key = sa->key, .esp = esp, .sequence = sequence, .length = sa->header + payload};
-	become_outer(p, t, sa, ip, total, tos, df);
+	become_outer(p, t, path, ip, total, tos, df);
 }
 
 static void

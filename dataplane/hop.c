@@ -67,7 +67,7 @@ prepare(struct worker *w, struct packet *p)
 	bool tunnel = p->tunnel != TUNNEL_NONE;
 
 	/* Without an SA the inner MTU is unknown, and nothing may be asked of the sender yet. */
-	if (tunnel && unlikely(v->tunnel[p->tunnel].out == NULL)) {
+	if (tunnel && unlikely(v->tunnel[p->tunnel].path == NULL)) {
 		drop_named(w, p, DROP_SA_MISSING, v->tunnel[p->tunnel].name);
 		return false;
 	}

@@ -80,6 +80,7 @@ split(struct worker *w, struct packet *p)
 		}
 		q->source_port = whole.source_port;
 		q->destination_port = whole.destination_port;
+		q->hash = whole.hash;
 		b->pkt[b->n++] = q;
 	}
 	last_stages(w, b);

@@ -59,22 +59,35 @@ struct hop {
 	struct ip_addr address;
 };
 
-/* An SA as this view uses it: static data by pointer, state lives in struct sa (sa.h). */
+/* One of the outbound SAs that a tunnel uses side by side, and the headers before its payload. */
+struct path {
+	struct sa *sa;
+	struct esp_outer outer;
+} __rte_cache_aligned;
+
+/* A connection as this view uses it: what changes lives in struct sa (sa.h). */
 struct tunnel {
 	uint16_t id, gateway, uplink, mtu;
 	uint16_t tcp_mss;
 	bool copy_dscp, copy_df;
 	uint16_t n_selectors;
+	uint16_t inner_mtu; /* largest inner packet whose sealed form fits mtu, whatever its path */
+	uint32_t path_mask;
+	const struct path *path;  /* flows are hashed over them, see tunnel_path; NULL: no outbound SA */
 	uint32_t name, local_hop; /* hop that leads into this tunnel */
 	struct ip_addr local, remote;
-	struct sa *out; /* the newest usable outbound SA, NULL: none */
 	struct ip_addr
-		next_hop;   /* on the uplink: remote itself when on-link, else the uplink's gateway; family 0 = none */
-	rte_be32_t next4;   /* the same if it is of IPv4, else 0 */
-	uint16_t inner_mtu; /* largest inner packet whose sealed form fits mtu */
+		next_hop; /* on the uplink: remote itself when on-link, else the uplink's gateway; family 0 = none */
+	rte_be32_t next4; /* the same if it is of IPv4, else 0 */
 	const struct selector_spec *selector;
-	struct esp_outer outer; /* headers of out, when there is one */
 };
+
+/* The path of a flow, which keeps its order on it. Workers are chosen by the hash's high bits: each feeds all paths. */
+static inline const struct path *
+tunnel_path(const struct tunnel *t, uint32_t hash)
+{
+	return &t->path[hash & t->path_mask];
+}
 
 struct sa_slot {
 	uint32_t spi; /* 0 = free */
@@ -103,6 +116,7 @@ struct view {
 	uint32_t n_routes, n_gateway_tables, n_acls, n_tags, n_ifaces, n_hops, n_tunnels, n_sas;
 	struct nic *nic_store;
 	struct selector_spec *selector_store;
+	struct path *path_store;
 };
 
 #define SPI_PROBES_MAX 16

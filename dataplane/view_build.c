@@ -183,5 +183,6 @@ view_free(struct view *v)
 	rte_free((void *)(uintptr_t)v->attach);
 	rte_free(v->nic_store);
 	rte_free(v->selector_store);
+	rte_free(v->path_store);
 	rte_free(v);
 }

@@ -1,10 +1,12 @@
-/* The hops of a view, its tunnels, and the table that finds an inbound SA by its SPI. Builder thread. */
+/* The hops of a view, its tunnels and their paths, and the table that finds an inbound SA by its SPI. Builder thread.
+ */
 #include "dataplane/sa.h"
 #include "dataplane/view_build.h"
 
 #include <rte_malloc.h>
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Behind the described hops: one for our own packets on every uplink and into every tunnel. */
@@ -68,17 +70,110 @@ tunnel_next_hop(const struct iface *uplink, const struct ip_addr *remote)
 	return remote->family == IP_V6 ? uplink->gateway6 : uplink->gateway4;
 }
 
-/* The newest outbound SA of the tunnel: the last one that the configuration lists. */
-static struct sa *
-outbound_sa(const struct view_spec *spec, uint16_t tunnel)
-{
-	struct sa *sa = NULL;
+/* ---- paths ---------------------------------------------------------------------------- */
 
-	for (uint32_t i = 0; i < spec->n_sas; i++)
-		if (spec->sa[i].tunnel == tunnel && spec->sa[i].config.outbound && spec->sa[i].sa)
-			sa = spec->sa[i].sa;
-	return sa;
+/* An outbound SA and where it belongs. */
+struct outbound {
+	uint16_t tunnel;
+	uint8_t resource;
+	uint32_t listed;
+	struct sa *sa;
+};
+
+static int
+outbound_order(const void *a, const void *b)
+{
+	const struct outbound *x = a, *y = b;
+
+	if (x->tunnel != y->tunnel)
+		return x->tunnel < y->tunnel ? -1 : 1;
+	if (x->resource != y->resource)
+		return x->resource < y->resource ? -1 : 1;
+	return x->listed < y->listed ? -1 : 1;
 }
+
+/* By tunnel and resource, the newest of each: the last one that the configuration lists. Returns how many. */
+static uint32_t
+outbound_list(const struct view_spec *spec, struct outbound *o)
+{
+	uint32_t n = 0, kept = 0;
+
+	for (uint32_t i = 0; i < spec->n_sas; i++) {
+		const struct sa_spec *s = &spec->sa[i];
+
+		if (s->config.outbound && s->sa)
+			o[n++] = (struct outbound){s->tunnel, s->config.resource, i, s->sa};
+	}
+	if (n > 1)
+		qsort(o, n, sizeof(*o), outbound_order);
+	for (uint32_t i = 0; i < n; i++) {
+		if (kept && o[kept - 1].tunnel == o[i].tunnel && o[kept - 1].resource == o[i].resource)
+			kept--;
+		o[kept++] = o[i];
+	}
+	return kept;
+}
+
+/* Places for n SAs, a power of two: where n is none, the shares differ by a quarter at most. */
+static uint32_t
+paths_needed(uint32_t n)
+{
+	return n & (n - 1) ? rte_align32pow2(n) * 4 : n;
+}
+
+static void
+paths_fill(struct tunnel *t, struct path *path, const struct outbound *o, uint32_t n)
+{
+	uint32_t places = paths_needed(n);
+
+	if (n == 0)
+		return;
+	t->inner_mtu = UINT16_MAX;
+	for (uint32_t i = 0; i < places; i++) {
+		path[i].sa = o[i % n].sa;
+		esp_outer_build(&path[i].outer, &t->local, &t->remote, path[i].sa);
+		t->inner_mtu = RTE_MIN(t->inner_mtu, sa_inner_mtu(path[i].sa, t->remote.family, t->mtu));
+	}
+	t->path = path;
+	t->path_mask = places - 1;
+}
+
+/* Where the next tunnel's SAs begin. */
+static uint32_t
+run_end(const struct outbound *o, uint32_t at, uint32_t n)
+{
+	uint32_t end = at;
+
+	while (end < n && o[end].tunnel == o[at].tunnel)
+		end++;
+	return end;
+}
+
+static int
+build_paths(struct build *b, struct tunnel *tunnel)
+{
+	struct outbound *o = calloc(b->spec->n_sas ? b->spec->n_sas : 1, sizeof(*o));
+	uint32_t n = o ? outbound_list(b->spec, o) : 0, places = 0;
+	struct path *path;
+	int rc = 0;
+
+	for (uint32_t i = 0; i < n; i = run_end(o, i, n))
+		places += paths_needed(run_end(o, i, n) - i);
+	path = b->view->path_store = o ? build_array(b, places, sizeof(*path)) : NULL;
+	if (path == NULL)
+		rc = -ENOMEM;
+	for (uint32_t i = 0; i < n && rc == 0; i = run_end(o, i, n)) {
+		uint32_t count = run_end(o, i, n) - i;
+
+		if (o[i].tunnel < b->spec->n_tunnels)
+			paths_fill(&tunnel[o[i].tunnel], path, &o[i], count);
+		path += paths_needed(count);
+	}
+	free(o);
+	return rc;
+}
+
+/* ---- tunnels -------------------------------------------------------------------------- */
 
 static void
 tunnel_fill(struct build *b, struct tunnel *t, uint16_t id, struct selector_spec *selectors)
@@ -91,6 +186,7 @@ tunnel_fill(struct build *b, struct tunnel *t, uint16_t id, struct selector_spec
 		.gateway = s->gateway,
 		.uplink = s->uplink,
 		.mtu = s->mtu ? RTE_MIN(s->mtu, uplink->mtu) : uplink->mtu,
+		.tcp_mss = s->tcp_mss,
 		.copy_dscp = s->copy_dscp,
 		.copy_df = s->copy_df,
 		.n_selectors = (uint16_t)s->n_selectors,
@@ -99,18 +195,12 @@ tunnel_fill(struct build *b, struct tunnel *t, uint16_t id, struct selector_spec
 		.local = s->local,
 		.remote = s->remote,
 		.selector = selectors,
-		.out = outbound_sa(b->spec, id),
 		.next_hop = tunnel_next_hop(uplink, &s->remote),
 	};
 	if (t->next_hop.family == IP_V4)
 		memcpy(&t->next4, t->next_hop.b, sizeof(t->next4));
 	if (s->n_selectors)
 		memcpy(selectors, s->selector, s->n_selectors * sizeof(*selectors));
-	if (t->out) {
-		t->inner_mtu = sa_inner_mtu(t->out, s->remote.family, t->mtu);
-		esp_outer_build(&t->outer, &s->local, &s->remote, t->out);
-	}
-	t->tcp_mss = s->tcp_mss;
 }
 
 int
@@ -135,7 +225,7 @@ build_tunnels(struct build *b)
 		tunnel_fill(b, &tunnel[i], (uint16_t)i, s);
 		s += b->spec->tunnel[i].n_selectors;
 	}
-	return 0;
+	return build_paths(b, tunnel);
 }
 
 /* Our own SPIs carry their index in the low bits and hit at once; others probe. */

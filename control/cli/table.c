@@ -41,7 +41,7 @@ static const struct column peerings[] = {C("VNET", "virtualNetwork"), C("PEERING
 static const struct column routes[] = {C("SOURCE", "source"), C("STATE", "state"), C("PREFIX", "addressPrefix"),
 	C("NEXT-HOP-TYPE", "nextHopType"), C("NEXT-HOP-IP", "nextHopIpAddress"), C("NAME", "name"),
 	C("REASON", "reason"), {0}};
-static const struct column sas[] = {C("SA", "name"), C("DIR", "direction"), C("SPI", "spi"),
+static const struct column sas[] = {C("SA", "name"), C("DIR", "direction"), C("RES", "resource"), C("SPI", "spi"),
 	C("ENCRYPTION", "encryption"), C("INTEGRITY", "integrity"), {"ESN", "esn", CELL_YES}, C("STATE", "state"),
 	C("PACKETS", "counters.packets"), C("BYTES", "counters.bytes"), C("SEQUENCE", "counters.sequence"),
 	C("DROPS", "counters.drops"), C("IDLE", "counters.idleSeconds"), {0}};

@@ -36,6 +36,7 @@ struct esp_world {
 	struct view view;
 	struct iface iface[4];
 	struct tunnel tunnel[2];
+	struct path path;
 	struct sa_slot slot[ESP_SLOTS];
 	struct sa *out, *in;
 	struct burst burst;
@@ -136,8 +137,9 @@ esp_view_set(void)
 	struct tunnel *t = esp.tunnel;
 
 	if (esp.out)
-		esp_outer_build(&t[0].outer, &t[0].local, &t[0].remote, esp.out);
-	t[0].out = esp.out;
+		esp_outer_build(&esp.path.outer, &t[0].local, &t[0].remote, esp.out);
+	esp.path.sa = esp.out;
+	t[0].path = esp.out ? &esp.path : NULL;
 	memset(esp.slot, 0, sizeof(esp.slot));
 	esp.view.n_encap_ports = 0;
 	if (!esp.in)

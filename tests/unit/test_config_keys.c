@@ -52,6 +52,7 @@ associations(void **state)
 			"aes-gcm-256"},
 		{SAS("    - {direction: out, spi: 300, encryption: aes-gcm-128, key: 0x" K20 "}\n" IN), "InvalidKey",
 			20, "hexadecimal"},
+		{SAS("    - {direction: out, spi: 300, " GCM K20 ", resource: 64}\n" IN), "InvalidValue", 20, "63"},
 		{SAS("    - {direction: out, spi: 300, " GCM K20 ", replayWindow: 63}\n" IN), "InvalidValue", 20,
 			"or 0"},
 		{SAS("    - {direction: out, spi: 300, " GCM K20 ", replayWindow: 4097}\n" IN), "InvalidValue", 20,
@@ -90,12 +91,12 @@ associations(void **state)
 static void
 associations_accepted(void **state)
 {
-	struct config *c = case_load(
-		SAS("    - {direction: out, spi: 300, encryption: AES-CBC-256, integrity: sha512-256, key: " K16 L16
-		    ", authKey: " K16 L16 K16 L16
-		    ", esn: true, encapsulation: {keepalive: 0}, lifetime: {packets: {soft: 1, hard: 2}}}\n"
-		    "    - {direction: in, spi: 300, encryption: 'null', integrity: sha384-192, authKey: " L16 K16 L16
-		    ", replayWindow: 0}\n"));
+	struct config *c = case_load(SAS(
+		"    - {direction: out, spi: 300, encryption: AES-CBC-256, integrity: sha512-256, key: " K16 L16
+		", authKey: " K16 L16 K16 L16
+		", resource: 63, esn: true, encapsulation: {keepalive: 0}, lifetime: {packets: {soft: 1, hard: 2}}}\n"
+		"    - {direction: in, spi: 300, encryption: 'null', integrity: sha384-192, authKey: " L16 K16 L16
+		", replayWindow: 0}\n"));
 	const struct cfg_sa *s = c->connections[0].sas;
 
 	assert_int_equal(c->connections[0].n_sas, 2);
@@ -105,6 +106,8 @@ associations_accepted(void **state)
 	assert_int_equal(s[0].enc_key_len, 32);
 	assert_int_equal(s[0].enc_key[31], 0x2f);
 	assert_int_equal(s[0].auth_key_len, 64);
+	assert_int_equal(s[0].resource, 63);
+	assert_int_equal(s[1].resource, 0);
 	assert_true(s[0].esn && s[0].udp_encap);
 	assert_int_equal(s[0].udp_local_port, 4500);
 	assert_int_equal(s[0].keepalive_s, 0);

@@ -378,7 +378,7 @@ no_sa(void **unused)
 	struct cfg_sa c = gcm();
 
 	begin(&c, false);
-	esp.tunnel[0].out = NULL;
+	esp.tunnel[0].path = NULL;
 	assert_int_equal(seal_many(3), 0);
 	assert_int_equal(esp.w->drops[DROP_SA_MISSING], 3);
 	end();

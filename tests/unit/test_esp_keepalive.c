@@ -15,7 +15,8 @@
 
 static struct dataplane dp;
 static struct view view;
-static struct tunnel tunnel[4];
+static struct tunnel tunnel[5];
+static struct path path[5][2];
 static uint64_t now_ns = 1000000000u;
 
 static struct sent {
@@ -38,7 +39,7 @@ dataplane_send_packet(struct dataplane *to, uint16_t iface, struct rte_mbuf *m, 
 }
 
 static struct sa *
-sa_make(bool udp, uint16_t keepalive_s)
+sa_make(bool udp, uint16_t remote_port)
 {
 	struct cfg_sa c = {.outbound = true,
 		.spi = 0x1000,
@@ -46,8 +47,8 @@ sa_make(bool udp, uint16_t keepalive_s)
 		.enc_key_len = 20,
 		.udp_encap = udp,
 		.udp_local_port = 4501,
-		.udp_remote_port = 4502,
-		.keepalive_s = keepalive_s};
+		.udp_remote_port = remote_port,
+		.keepalive_s = 20};
 
 	return sa_create(&c, 1, 100);
 }
@@ -60,9 +61,11 @@ tunnel_make(uint16_t i, const char *local, const char *remote, struct sa *out)
 	assert_int_equal(address_parse(local, &t->local), 0);
 	assert_int_equal(address_parse(remote, &t->remote), 0);
 	t->uplink = 7;
-	t->out = out;
-	if (out)
-		esp_outer_build(&t->outer, &t->local, &t->remote, out);
+	if (out == NULL)
+		return;
+	path[i][0].sa = out;
+	esp_outer_build(&path[i][0].outer, &t->local, &t->remote, out);
+	t->path = path[i];
 }
 
 /* Look a second later. Returns how many were sent. */
@@ -80,8 +83,10 @@ silent(uint16_t i, uint32_t seconds)
 {
 	uint64_t then = rte_rdtsc() - seconds * dp.tsc_hz;
 
-	atomic_store(&tunnel[i].out->state->used_tsc, then);
-	tunnel[i].out->state->keepalive_tsc = then;
+	for (uint32_t k = 0; k <= tunnel[i].path_mask; k++) {
+		atomic_store(&path[i][k].sa->state->used_tsc, then);
+		path[i][k].sa->state->keepalive_tsc = then;
+	}
 }
 
 static void
@@ -100,7 +105,7 @@ only_the_silent_behind_nat(void **unused)
 	/* a packet of the tunnel does as well as a keepalive */
 	silent(0, 21);
 	silent(1, 21);
-	atomic_store(&tunnel[1].out->state->used_tsc, rte_rdtsc() - 5 * dp.tsc_hz);
+	atomic_store(&path[1][0].sa->state->used_tsc, rte_rdtsc() - 5 * dp.tsc_hz);
 	assert_int_equal(look(), 1);
 	assert_int_equal(sent[0].bytes[0], 0x45);
 
@@ -137,6 +142,23 @@ bytes_are_right(void **unused)
 	assert_int_equal(checksum_fold(checksum_add(checksum_pseudo_v6(b + 8, b + 24, 9, 17), b + 40, 9)), 0);
 }
 
+/* Paths may have ports of their own, and each its place in the NAT. */
+static void
+each_silent_path(void **unused)
+{
+	silent(0, 1);
+	silent(1, 1);
+	silent(4, 21);
+	assert_int_equal(look(), 2);
+	assert_memory_equal(sent[0].bytes + 20, "\x11\x95\x11\x96", 4);
+	assert_memory_equal(sent[1].bytes + 20, "\x11\x95\x11\x97", 4);
+
+	silent(4, 21);
+	atomic_store(&path[4][0].sa->state->used_tsc, rte_rdtsc());
+	assert_int_equal(look(), 1);
+	assert_memory_equal(sent[0].bytes + 20, "\x11\x95\x11\x97", 4);
+}
+
 static int
 start(void **unused)
 {
@@ -146,11 +168,15 @@ start(void **unused)
 	dp.tsc_hz = rte_get_tsc_hz();
 	dp.view = &view;
 	view.tunnel = tunnel;
-	view.n_tunnels = 4;
-	tunnel_make(0, "192.0.2.1", "198.51.100.2", sa_make(true, 20));
-	tunnel_make(1, "2001:db8::1", "2001:db8::2", sa_make(true, 20));
-	tunnel_make(2, "192.0.2.1", "198.51.100.3", sa_make(false, 20));
+	view.n_tunnels = 5;
+	tunnel_make(0, "192.0.2.1", "198.51.100.2", sa_make(true, 4502));
+	tunnel_make(1, "2001:db8::1", "2001:db8::2", sa_make(true, 4502));
+	tunnel_make(2, "192.0.2.1", "198.51.100.3", sa_make(false, 4502));
 	tunnel_make(3, "192.0.2.1", "198.51.100.4", NULL);
+	tunnel_make(4, "192.0.2.1", "198.51.100.5", sa_make(true, 4502));
+	path[4][1].sa = sa_make(true, 4503);
+	esp_outer_build(&path[4][1].outer, &tunnel[4].local, &tunnel[4].remote, path[4][1].sa);
+	tunnel[4].path_mask = 1;
 	return dp.pool ? 0 : -1;
 }
 
@@ -159,8 +185,9 @@ stop(void **unused)
 {
 	unsigned left = rte_mempool_avail_count(dp.pool);
 
-	for (uint16_t i = 0; i < 3; i++)
-		sa_free(tunnel[i].out);
+	for (uint16_t i = 0; i < 5; i++)
+		for (int k = 0; k < 2; k++)
+			sa_free(path[i][k].sa);
 	rte_mempool_free(dp.pool);
 	test_eal_stop();
 	return left == 63 ? 0 : -1;
@@ -172,6 +199,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(only_the_silent_behind_nat),
 		cmocka_unit_test(bytes_are_right),
+		cmocka_unit_test(each_silent_path),
 	};
 
 	return cmocka_run_group_tests_name("esp_keepalive", tests, start, stop);

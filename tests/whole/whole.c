@@ -150,6 +150,20 @@ whole_start_extended(const char *yaml, void (*extend)(struct view_spec *spec, vo
 	dataplane_prime(run.dp, v, NULL);
 }
 
+/* No view names them any more. */
+static void
+free_gone_sas(const struct world *old, const struct world *now)
+{
+	for (uint32_t i = 0; i < old->spec.n_sas; i++) {
+		bool kept = false;
+
+		for (uint32_t k = 0; k < now->spec.n_sas; k++)
+			kept |= now->spec.sa[k].sa == old->spec.sa[i].sa;
+		if (!kept)
+			sa_free(old->spec.sa[i].sa);
+	}
+}
+
 void
 whole_start(const char *yaml)
 {
@@ -172,6 +186,7 @@ whole_apply(const char *yaml)
 	run.world = w;
 	whole_settle();
 	assert_int_equal(dataplane_retired(run.dp), 0);
+	free_gone_sas(run.older[run.n_older - 1], w);
 }
 
 static void
