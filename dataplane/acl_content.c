@@ -11,6 +11,7 @@ struct sink {
 	const uint8_t *with; /* compare */
 	size_t n, limit;
 	bool differs;
+	uint64_t hash;
 };
 
 static void
@@ -53,6 +54,14 @@ count(struct sink *s, const void *bytes, size_t n)
 	s->n += n;
 }
 
+/* FNV-1a: no piece is longer than an address. */
+static void
+hash(struct sink *s, const void *bytes, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		s->hash = (s->hash ^ ((const uint8_t *)bytes)[i]) * 0x100000001b3;
+}
+
 static void
 copy(struct sink *s, const void *bytes, size_t n)
 {
@@ -67,13 +76,22 @@ compare(struct sink *s, const void *bytes, size_t n)
 	s->n += n;
 }
 
+uint64_t
+acl_content_hash(const struct acl_spec *spec)
+{
+	struct sink s = {.put = hash, .hash = 0xcbf29ce484222325};
+
+	put_spec(&s, spec);
+	return s.hash;
+}
+
 int
 acl_content_take(struct acl_content *c, const struct acl_spec *spec)
 {
 	struct sink s = {.put = count};
 
 	put_spec(&s, spec);
-	*c = (struct acl_content){malloc(s.n + 1), s.n};
+	*c = (struct acl_content){malloc(s.n + 1), s.n, acl_content_hash(spec)};
 	if (c->byte == NULL)
 		return -ENOMEM;
 	s = (struct sink){.put = copy, .to = c->byte};

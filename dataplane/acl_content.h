@@ -9,9 +9,11 @@
 struct acl_content {
 	uint8_t *byte;
 	size_t n;
+	uint64_t hash;
 };
 
 /* 0 or -ENOMEM. */
 int acl_content_take(struct acl_content *c, const struct acl_spec *spec);
+uint64_t acl_content_hash(const struct acl_spec *spec);
 bool acl_content_same(const struct acl_content *c, const struct acl_spec *spec);
 void acl_content_clear(struct acl_content *c);

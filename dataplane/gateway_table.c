@@ -127,8 +127,8 @@ build_families(struct gateway_table *t)
 	return error;
 }
 
-static uint64_t
-spec_hash(const struct gateway_table_spec *spec)
+uint64_t
+gateway_table_spec_hash(const struct gateway_table_spec *spec)
 {
 	uint64_t hash = spec->n;
 
@@ -165,7 +165,7 @@ gateway_table_build(const struct gateway_table_spec *spec, char *error, size_t e
 		return NULL;
 	}
 	t->references = 1;
-	t->hash = spec_hash(spec);
+	t->hash = gateway_table_spec_hash(spec);
 	if (take_content(t, spec, error, error_size) != 0)
 		goto fail;
 	code = build_families(t);
@@ -200,6 +200,12 @@ gateway_table_free(struct gateway_table *t)
 	free(t);
 }
 
+uint64_t
+gateway_table_hash(const struct gateway_table *t)
+{
+	return t->hash;
+}
+
 bool
 gateway_table_same(const struct gateway_table *t, const struct gateway_table_spec *spec)
 {
@@ -207,7 +213,7 @@ gateway_table_same(const struct gateway_table *t, const struct gateway_table_spe
 	char error[128];
 	bool same;
 
-	if (t->content.n != spec->n || t->hash != spec_hash(spec))
+	if (t->content.n != spec->n)
 		return false;
 	same = take_content(&other, spec, error, sizeof(error)) == 0 && prefix_list_equal(&other.content, &t->content);
 	prefix_list_clear(&other.content);

@@ -77,6 +77,18 @@ acl_free(struct acl *a)
 	free(a);
 }
 
+uint64_t
+acl_spec_hash(const struct acl_spec *spec)
+{
+	return acl_content_hash(spec);
+}
+
+uint64_t
+acl_hash(const struct acl *a)
+{
+	return a->content.hash;
+}
+
 bool
 acl_same(const struct acl *a, const struct acl_spec *spec)
 {

@@ -22,8 +22,10 @@ struct acl *acl_build(const struct acl_spec *spec, char *error, size_t error_siz
 struct acl *acl_ref(struct acl *a);
 void acl_free(struct acl *a); /* drops a reference; NULL is legal */
 
-/* For sharing between views. The content itself is compared, not a hash of it: a rule set that is shared by
- * mistake would be a hole. */
+/* For sharing between views. The content itself is compared: a rule set that is shared by mistake would be a hole. The
+ * hash finds those worth a comparison: acl_hash is the acl_spec_hash of what the object was built from. */
+uint64_t acl_spec_hash(const struct acl_spec *spec);
+uint64_t acl_hash(const struct acl *a);
 bool acl_same(const struct acl *a, const struct acl_spec *spec);
 
 /* What the rules look at. Tag bits of the two addresses come from the endpoint's tag table. */

@@ -24,8 +24,8 @@ struct routes {
 	uint32_t references;
 };
 
-static uint64_t
-spec_hash(const struct routes_spec *spec)
+uint64_t
+routes_spec_hash(const struct routes_spec *spec)
 {
 	uint64_t hash = spec->n_overlay;
 
@@ -66,7 +66,7 @@ routes_build(const struct routes_spec *spec, struct gateway_table *gateway, char
 		return NULL;
 	}
 	r->references = 1;
-	r->hash = spec_hash(spec);
+	r->hash = routes_spec_hash(spec);
 	r->gateway = gateway == NULL ? NULL : gateway_table_ref(gateway);
 	if (take_content(r, spec, error, error_size) != 0)
 		goto fail;
@@ -100,6 +100,12 @@ routes_free(struct routes *r)
 	free(r);
 }
 
+uint64_t
+routes_hash(const struct routes *r)
+{
+	return r->hash;
+}
+
 bool
 routes_same(const struct routes *r, const struct routes_spec *spec, const struct gateway_table *gateway)
 {
@@ -107,7 +113,7 @@ routes_same(const struct routes *r, const struct routes_spec *spec, const struct
 	char error[128];
 	bool same;
 
-	if (r->gateway != gateway || r->content.n != spec->n_overlay || r->hash != spec_hash(spec))
+	if (r->gateway != gateway || r->content.n != spec->n_overlay)
 		return false;
 	same = take_content(&other, spec, error, sizeof(error)) == 0 && prefix_list_equal(&other.content, &r->content);
 	prefix_list_clear(&other.content);

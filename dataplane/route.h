@@ -15,10 +15,12 @@ struct gateway_table;
 
 /* All builders take their spec in any order, refuse a prefix that stands in it twice, and return an object with
  * one reference or NULL and a text. `x_same`: the object was built from equal content, so a new view may take a
- * reference instead of building again; it compares the content itself (a hash only spares the comparison of what
- * differs). */
+ * reference instead of building again; it compares the content itself. `x_hash` is the `x_spec_hash` of what the
+ * object was built from: it finds the few that are worth a comparison. */
 struct gateway_table *gateway_table_build(const struct gateway_table_spec *spec, char *error, size_t error_size);
 struct gateway_table *gateway_table_ref(struct gateway_table *t);
+uint64_t gateway_table_spec_hash(const struct gateway_table_spec *spec);
+uint64_t gateway_table_hash(const struct gateway_table *t);
 bool gateway_table_same(const struct gateway_table *t, const struct gateway_table_spec *spec);
 void gateway_table_free(struct gateway_table *t); /* drops a reference; NULL is fine */
 
@@ -26,6 +28,8 @@ void gateway_table_free(struct gateway_table *t); /* drops a reference; NULL is 
 struct routes *routes_build(
 	const struct routes_spec *spec, struct gateway_table *gateway, char *error, size_t error_size);
 struct routes *routes_ref(struct routes *r);
+uint64_t routes_spec_hash(const struct routes_spec *spec);
+uint64_t routes_hash(const struct routes *r);
 bool routes_same(const struct routes *r, const struct routes_spec *spec, const struct gateway_table *gateway);
 void routes_free(struct routes *r);
 
@@ -38,6 +42,8 @@ void routes_lookup_burst(const struct iface *iface, struct packet *const *pkt, u
 
 struct tags *tags_build(const struct tags_spec *spec, char *error, size_t error_size);
 struct tags *tags_ref(struct tags *t);
+uint64_t tags_spec_hash(const struct tags_spec *spec);
+uint64_t tags_hash(const struct tags *t);
 bool tags_same(const struct tags *t, const struct tags_spec *spec);
 void tags_free(struct tags *t);
 /* TAG_BIT_*; an address no prefix covers is TAG_BIT_INTERNET. */

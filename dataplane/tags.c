@@ -14,8 +14,8 @@ struct tags {
 	uint32_t references;
 };
 
-static uint64_t
-spec_hash(const struct tags_spec *spec)
+uint64_t
+tags_spec_hash(const struct tags_spec *spec)
 {
 	uint64_t hash = spec->n;
 
@@ -46,7 +46,7 @@ tags_build(const struct tags_spec *spec, char *error, size_t error_size)
 		return NULL;
 	}
 	t->references = 1;
-	t->hash = spec_hash(spec);
+	t->hash = tags_spec_hash(spec);
 	if (take_content(t, spec, error, error_size) != 0)
 		goto fail;
 	if (intervals4_build(&t->v4, t->content.entry, t->content.n, TAG_BIT_INTERNET) != 0 ||
@@ -78,6 +78,12 @@ tags_free(struct tags *t)
 	free(t);
 }
 
+uint64_t
+tags_hash(const struct tags *t)
+{
+	return t->hash;
+}
+
 bool
 tags_same(const struct tags *t, const struct tags_spec *spec)
 {
@@ -85,7 +91,7 @@ tags_same(const struct tags *t, const struct tags_spec *spec)
 	char error[128];
 	bool same;
 
-	if (t->content.n != spec->n || t->hash != spec_hash(spec))
+	if (t->content.n != spec->n)
 		return false;
 	same = take_content(&other, spec, error, sizeof(error)) == 0 && prefix_list_equal(&other.content, &t->content);
 	prefix_list_clear(&other.content);

@@ -41,109 +41,13 @@ build_array(struct build *b, size_t n, size_t size)
 	return p;
 }
 
-/* ---- shared parts ------------------------------------------------------------------ */
-
-static int
-gateway_tables(struct build *b)
-{
-	struct view *v = b->view;
-	const struct view *old = b->previous;
-
-	v->gateway_table = build_array(b, b->spec->n_gateway_tables, sizeof(*v->gateway_table));
-	if (v->gateway_table == NULL)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < b->spec->n_gateway_tables; i++, v->n_gateway_tables++) {
-		const struct gateway_table_spec *spec = &b->spec->gateway_table[i];
-
-		for (uint32_t k = 0; old && k < old->n_gateway_tables && !v->gateway_table[i]; k++)
-			if (gateway_table_same(old->gateway_table[k], spec))
-				v->gateway_table[i] = gateway_table_ref(old->gateway_table[k]);
-		if (v->gateway_table[i] == NULL)
-			v->gateway_table[i] = gateway_table_build(spec, b->error, b->error_size);
-		if (v->gateway_table[i] == NULL)
-			return -EINVAL;
-	}
-	return 0;
-}
-
-static int
-routes(struct build *b)
-{
-	struct view *v = b->view;
-	const struct view *old = b->previous;
-
-	v->routes = build_array(b, b->spec->n_routes, sizeof(*v->routes));
-	if (v->routes == NULL)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < b->spec->n_routes; i++, v->n_routes++) {
-		const struct routes_spec *spec = &b->spec->routes[i];
-		struct gateway_table *gateway = spec->gateway >= 0 ? v->gateway_table[spec->gateway] : NULL;
-
-		for (uint32_t k = 0; old && k < old->n_routes && !v->routes[i]; k++)
-			if (routes_same(old->routes[k], spec, gateway))
-				v->routes[i] = routes_ref(old->routes[k]);
-		if (v->routes[i] == NULL)
-			v->routes[i] = routes_build(spec, gateway, b->error, b->error_size);
-		if (v->routes[i] == NULL)
-			return -EINVAL;
-	}
-	return 0;
-}
-
-static int
-acls(struct build *b)
-{
-	struct view *v = b->view;
-	const struct view *old = b->previous;
-
-	v->acl = build_array(b, b->spec->n_acls, sizeof(*v->acl));
-	if (v->acl == NULL)
-		return -ENOMEM;
-	v->n_acls = b->spec->n_acls;
-	for (uint32_t i = 1; i < b->spec->n_acls; i++) {
-		const struct acl_spec *spec = &b->spec->acl[i];
-
-		for (uint32_t k = 1; old && k < old->n_acls && !v->acl[i]; k++)
-			if (acl_same(old->acl[k], spec))
-				v->acl[i] = acl_ref(old->acl[k]);
-		if (v->acl[i] == NULL)
-			v->acl[i] = acl_build(spec, b->error, b->error_size);
-		if (v->acl[i] == NULL)
-			return -EINVAL;
-	}
-	return 0;
-}
-
-static int
-tags(struct build *b)
-{
-	struct view *v = b->view;
-	const struct view *old = b->previous;
-
-	v->tags = build_array(b, b->spec->n_tags, sizeof(*v->tags));
-	if (v->tags == NULL)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < b->spec->n_tags; i++, v->n_tags++) {
-		const struct tags_spec *spec = &b->spec->tags[i];
-
-		for (uint32_t k = 0; old && k < old->n_tags && !v->tags[i]; k++)
-			if (tags_same(old->tags[k], spec))
-				v->tags[i] = tags_ref(old->tags[k]);
-		if (v->tags[i] == NULL)
-			v->tags[i] = tags_build(spec, b->error, b->error_size);
-		if (v->tags[i] == NULL)
-			return -EINVAL;
-	}
-	return 0;
-}
-
 /* ---- the whole ------------------------------------------------------------------------ */
 
 struct view *
 view_build(const struct view_spec *spec, const struct view *previous, char *error, size_t error_size)
 {
-	static int (*const steps[])(struct build *) = {gateway_tables, routes, acls, tags, build_ifaces,
-		build_attachments, build_hops, build_tunnels, build_spis, build_encap_ports};
+	static int (*const steps[])(struct build *) = {
+		build_parts, build_ifaces, build_attachments, build_hops, build_tunnels, build_spis, build_encap_ports};
 	struct build b = {spec, previous, NULL, error, error_size};
 
 	error[0] = '\0';

@@ -16,6 +16,8 @@ int build_fail(struct build *b, const char *format, ...) __attribute__((format(p
 /* n zeroed objects on EAL's heap, at least one. NULL: told. */
 void *build_array(struct build *b, size_t n, size_t size);
 
+/* view_parts.c: gateway tables, routes, ACLs and tags. */
+int build_parts(struct build *b);
 /* view_iface.c: routes, ACLs and tags are there. */
 int build_ifaces(struct build *b);
 int build_attachments(struct build *b);
