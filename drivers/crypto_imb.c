@@ -256,17 +256,29 @@ chain_open(struct crypto_worker *w, uint32_t n)
 	cbc_all(w, w->chain, good, IMB_DIR_DECRYPT);
 }
 
-/* Thousands of SAs do not fit the caches: the next packet's key comes while this one is enciphered. What a short packet
- * needs: the head of the key, round keys, the first powers of the hash key. */
-#define KEY_LINES 8
+/* Thousands of SAs do not fit the caches: keys of the packets ahead come while this one is enciphered. */
+#define KEYS_AHEAD 4
 
 static inline void
-key_prefetch(const struct crypto_op *op, uint16_t i, uint16_t n)
+key_prefetch(const struct crypto_op *op)
 {
-	if (i + 1 >= n || op[i + 1].key == op[i].key)
-		return;
-	for (uint32_t line = 0; line < KEY_LINES; line++)
-		__builtin_prefetch((const uint8_t *)op[i + 1].key + 64 * line);
+	const struct crypto_key *k = op->key;
+	const uint8_t *at = (const uint8_t *)k;
+	uint32_t powers = op->length / 16u + 1;
+
+	for (uint32_t line = 0; line < k->head_lines; line++)
+		__builtin_prefetch(at + 64 * line);
+	if (powers > k->powers_max)
+		powers = k->powers_max;
+	for (uint32_t from = k->powers_end - 16 * powers; from < k->powers_end; from += 64)
+		__builtin_prefetch(at + from);
+}
+
+static inline void
+keys_ahead(const struct crypto_op *op, uint16_t i, uint16_t n)
+{
+	if (i + KEYS_AHEAD < n && op[i + KEYS_AHEAD].key != op[i].key)
+		key_prefetch(&op[i + KEYS_AHEAD]);
 }
 
 /* ---- bursts of anything ------------------------------------------------------------- */
@@ -287,7 +299,7 @@ crypto_seal(struct crypto_worker *w, struct crypto_op *op, uint16_t n)
 		gcm_give(&w->given[i], &op[i], iv);
 	}
 	for (uint16_t i = 0; i < n; i++) {
-		key_prefetch(op, i, n);
+		keys_ahead(op, i, n);
 		if (op[i].key->kind != KIND_CHAIN)
 			combined_packet(w, &op[i], &w->given[i], op[i].esp + op[i].length);
 	}
@@ -321,7 +333,7 @@ crypto_open(struct crypto_worker *w, struct crypto_op *op, uint16_t n)
 		gcm_give(&w->given[i], &op[i], iv);
 	}
 	for (uint16_t i = 0; i < n; i++) {
-		key_prefetch(op, i, n);
+		keys_ahead(op, i, n);
 		if (op[i].key->kind != KIND_CHAIN)
 			combined_packet(w, &op[i], &w->given[i], w->tag[i]);
 	}

@@ -34,7 +34,9 @@ struct crypto_key {
 	uint8_t kind, cipher, hash;
 	bool esn;
 	struct crypto_sizes sizes;
-	uint32_t salt; /* as it stands in the key material */
+	uint8_t head_lines;              /* cache lines of the key object that every packet needs */
+	uint16_t powers_end, powers_max; /* GCM: where the hash key's powers end, the first one last; how many */
+	uint32_t salt;                   /* as it stands in the key material */
 	aes_gcm_enc_dec_t gcm;
 	aes_gmac_init_t gmac_init;
 	aes_gmac_update_t gmac_update;

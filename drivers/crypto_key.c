@@ -67,6 +67,22 @@ crypto_direct(void)
 
 /* ---- keys --------------------------------------------------------------------------- */
 
+/* Which parts of its expanded key the library will read, so that they can be fetched ahead: round keys, and as many
+ * powers of the hash key as a packet has blocks. They stand in descending order; how many there are depends on
+ * the code it chose for this CPU. */
+static void
+gcm_extent(struct crypto_key *k, const IMB_MGR *m, uint32_t key_len)
+{
+	const uint32_t rounds = key_len / 4 + 7, block = 16;
+	bool wide = m->used_arch == IMB_ARCH_AVX512 && (m->features & IMB_FEATURE_VAES);
+	size_t powers = wide ? sizeof(k->gcm_key.ghash_keys.vaes_avx512.shifted_hkey)
+			     : sizeof(k->gcm_key.ghash_keys.avx2_avx512.shifted_hkey);
+
+	k->head_lines = (uint8_t)((offsetof(struct crypto_key, gcm_key) + rounds * block + 63) / 64);
+	k->powers_max = (uint16_t)(powers / block);
+	k->powers_end = (uint16_t)(offsetof(struct crypto_key, gcm_key.ghash_keys) + powers);
+}
+
 static void
 gcm_expand(struct crypto_key *k, const IMB_MGR *m, const struct cfg_sa *c, uint32_t key_len)
 {
@@ -94,6 +110,7 @@ gcm_expand(struct crypto_key *k, const IMB_MGR *m, const struct cfg_sa *c, uint3
 		break;
 	}
 	memcpy(&k->salt, c->enc_key + key_len, GCM_SALT);
+	gcm_extent(k, m, key_len);
 }
 
 /* The hash states that HMAC starts from (RFC 2104). The key is as long as the digest, never longer than a block. */
