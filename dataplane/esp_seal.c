@@ -150,15 +150,14 @@ outer_copy(uint8_t *to, const struct esp_outer *o)
 static inline void
 finish_v4(uint8_t *ip, const struct esp_outer *o, uint16_t total, uint8_t tos, bool df, uint64_t sequence)
 {
-	uint16_t word[4] = {
-		rte_cpu_to_be_16(0x4500 | tos),
-		rte_cpu_to_be_16(total),
-		rte_cpu_to_be_16((uint16_t)sequence), /* RFC 6864: matters only where DF is clear */
-		rte_cpu_to_be_16(df ? 0x4000 : 0),
-	};
-	uint16_t sum = checksum_fold((uint32_t)o->sum + word[0] + word[1] + word[2] + word[3]);
+	/* version, length of the header, TOS; total length; identification (RFC 6864: matters only where DF is clear);
+	 * fragment word: composed in a register, as four stores could not be read as one word at once */
+	uint64_t word = rte_cpu_to_be_64(
+		(uint64_t)(0x4500 | tos) << 48 | (uint64_t)total << 32 | (sequence & 0xffff) << 16 | (df ? 0x4000 : 0));
+	uint16_t sum = checksum_fold((uint32_t)o->sum + (uint16_t)word + (uint16_t)(word >> 16) +
+				     (uint16_t)(word >> 32) + (uint16_t)(word >> 48));
 
-	memcpy(ip, word, sizeof(word));
+	memcpy(ip, &word, sizeof(word));
 	memcpy(ip + 10, &sum, sizeof(sum));
 }
 
@@ -172,37 +171,23 @@ finish_v6(uint8_t *ip, uint16_t total, uint8_t tos)
 	memcpy(ip + 4, &payload, 2);
 }
 
-/* The packet is an outer one from here on: what the stages after this one look at. */
+/* The packet is an outer one from here on: what is left to do with it is to send it to its hop's neighbour. */
 static inline void
-become_outer(struct packet *p, const struct tunnel *t, const struct path *path, uint8_t *ip, uint16_t total,
-	uint8_t tos, bool df)
+become_outer(struct packet *p, const struct tunnel *t, const struct esp_outer *o, uint8_t *ip, uint16_t total)
 {
 	struct rte_mbuf *m = p->m;
-	const struct sa *sa = path->sa;
-	bool v6 = path->outer.ip_length == 40;
 
 	m->data_off = (uint16_t)(ip - (uint8_t *)m->buf_addr);
 	m->data_len = total;
 	m->pkt_len = total;
 	p->l3 = ip;
 	p->l3_len = total;
-	p->l4_off = path->outer.ip_length;
+	p->l4_off = o->ip_length;
 	p->flags &= PKT_LOCAL | PKT_TRACED | PKT_MOVED;
-	p->flags |= v6 ? PKT_V6 | PKT_DF : df ? PKT_DF : 0;
+	p->flags |= o->ip_length == 40 ? PKT_V6 : 0;
 	p->out = t->uplink;
 	p->tunnel = TUNNEL_NONE;
-	p->protocol = sa->udp_encap ? IPPROTO_UDP : ESP_PROTOCOL;
-	p->ttl = OUTER_TTL;
-	p->tos = tos;
-	p->tcp_flags = 0;
-	p->source_port = sa->udp_encap ? sa->udp_local_port : 0;
-	p->destination_port = sa->udp_encap ? sa->udp_remote_port : 0;
-	if (v6) {
-		memcpy(p->v6.src, ip + 8, 32);
-	} else {
-		memcpy(&p->v4.src, ip + 12, 4);
-		memcpy(&p->v4.dst, ip + 16, 4);
-	}
+	p->protocol = o->length == o->ip_length ? ESP_PROTOCOL : IPPROTO_UDP;
 }
 
 /* Trailer behind the inner packet (RFC 4303 section 2.4: padding counts 1, 2, 3...). Returns payload and trailer. */
@@ -246,7 +231,18 @@ encapsulate(struct seal *s, uint16_t i, struct packet *p, const struct tunnel *t
 		finish_v6(ip, total, tos);
 
 	s->op[i] = (struct crypto_op){.key = sa->key, .esp = esp, .sequence = sequence, .length = sa->header + payload};
-	become_outer(p, t, path, ip, total, tos, df);
+	become_outer(p, t, o, ip, total);
+}
+
+static void
+turn_away(struct worker *w, struct burst *b, struct seal *s, uint16_t i, enum drop_reason reason)
+{
+	struct sa_group *g = &s->by_sa.group[s->group[i]];
+
+	if (reason == DROP_SA_LIFETIME)
+		sa_tell(w, g->sa, SA_EVENT_HARD);
+	sa_burst_drop(g, b->pkt[s->at[i]]->l3_len);
+	refuse(w, b, s, s->at[i], reason, g->sa->name);
 }
 
 static void
@@ -258,20 +254,16 @@ headers(struct worker *w, struct burst *b, struct seal *s)
 		struct packet *p = b->pkt[s->at[i]];
 		const struct tunnel *t = &w->view->tunnel[p->tunnel];
 		struct numbers *n = &s->numbers[s->group[i]];
-		struct sa_group *g = &s->by_sa.group[s->group[i]];
-
 		enum drop_reason reason = n->next < n->end ? DROP_REASON_COUNT : n->why;
 
 		if (unlikely(!sa_lifetime_take(&n->left, p->l3_len)))
 			reason = DROP_SA_LIFETIME;
 		if (unlikely(reason != DROP_REASON_COUNT)) {
-			if (reason == DROP_SA_LIFETIME)
-				sa_tell(w, g->sa, SA_EVENT_HARD);
-			sa_burst_drop(g, p->l3_len);
-			refuse(w, b, s, s->at[i], reason, g->sa->name);
+			turn_away(w, b, s, i, reason);
 			continue;
 		}
-		TRACE(p, STAGE_ESP_SEAL, TRACE_SEALED, t->uplink, g->sa->name, (uint32_t)n->next);
+		TRACE(p, STAGE_ESP_SEAL, TRACE_SEALED, t->uplink, s->by_sa.group[s->group[i]].sa->name,
+			(uint32_t)n->next);
 		s->at[kept] = s->at[i];
 		encapsulate(s, kept++, p, t, n->next++);
 	}
@@ -294,7 +286,7 @@ checksums_v6(struct burst *b, const struct seal *s)
 			continue;
 		memcpy(udp + 6, &sum, 2);
 		sum = checksum_fold(
-			checksum_add(checksum_pseudo_v6(p->v6.src, p->v6.dst, length, IPPROTO_UDP), udp, length));
+			checksum_add(checksum_pseudo_v6(p->l3 + 8, p->l3 + 24, length, IPPROTO_UDP), udp, length));
 		if (sum == 0)
 			sum = 0xffff;
 		memcpy(udp + 6, &sum, 2);

@@ -17,9 +17,15 @@ struct sa_group {
 	uint32_t bytes; /* of inner packets */
 };
 
+typedef uint8_t sa_burst_lane __attribute__((vector_size(16)));
+
 struct sa_burst {
 	uint32_t n;
-	uint8_t place[SA_BURST_PLACES]; /* hashed by SA: its group + 1, 0 = free */
+	uint8_t last; /* group of the last packet */
+	union {
+		uint8_t place[SA_BURST_PLACES]; /* hashed by SA: its group + 1, 0 = free */
+		sa_burst_lane lane[SA_BURST_PLACES / sizeof(sa_burst_lane)];
+	};
 	struct sa_group group[BURST_MAX];
 };
 
@@ -32,15 +38,18 @@ static inline void
 sa_burst_init(struct sa_burst *b)
 {
 	b->n = 0;
-	memset(b->place, 0, sizeof(b->place));
+	b->last = 0;
+	b->group[0].sa = NULL;
+	for (uint32_t i = 0; i < SA_BURST_PLACES / sizeof(sa_burst_lane);
+		i++) /* memset makes a string operation of it */
+		b->lane[i] = (sa_burst_lane){0};
 }
 
-/* Returns the index of the SA's group. */
+/* A new group, or the one that the SA has. */
 static inline uint8_t
-sa_burst_add(struct sa_burst *b, const struct sa *sa, uint32_t bytes)
+sa_burst_group(struct sa_burst *b, const struct sa *sa)
 {
 	uint32_t at = (uint32_t)((uintptr_t)sa >> 6) * 0x9e3779b1u >> 25;
-	struct sa_group *g;
 
 	while (b->place[at] && b->group[b->place[at] - 1].sa != sa)
 		at = (at + 1) % SA_BURST_PLACES;
@@ -48,10 +57,21 @@ sa_burst_add(struct sa_burst *b, const struct sa *sa, uint32_t bytes)
 		b->group[b->n] = (struct sa_group){.sa = sa};
 		b->place[at] = (uint8_t)++b->n;
 	}
-	g = &b->group[b->place[at] - 1];
+	return b->place[at] - 1;
+}
+
+/* Returns the index of the SA's group. */
+static inline uint8_t
+sa_burst_add(struct sa_burst *b, const struct sa *sa, uint32_t bytes)
+{
+	struct sa_group *g;
+
+	if (b->group[b->last].sa != sa)
+		b->last = sa_burst_group(b, sa);
+	g = &b->group[b->last];
 	g->packets++;
 	g->bytes += bytes;
-	return b->place[at] - 1;
+	return b->last;
 }
 
 /* A packet of the group was dropped: it does not count. */
