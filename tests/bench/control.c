@@ -244,7 +244,8 @@ main(void)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (turning_begin("control", MEMORY_MB) != 0)
 		return 1;
-	turning_start(site, NULL, NULL);
+	whole_start(site);
+	turning_start();
 	printf("routes of a gateway:\n");
 	routes(100000);
 	routes(1000000);

@@ -39,13 +39,11 @@ turning_begin(const char *name, uint32_t memory_mb)
 }
 
 void
-turning_start(const char *yaml, void (*extend)(struct view_spec *spec, void *context), void *context)
+turning_start(void)
 {
-	struct dataplane *dp;
+	struct worker *w = whole_dataplane()->worker[0];
 
-	whole_start_extended(yaml, extend, context);
-	dp = whole_dataplane();
-	if (rte_eal_remote_launch(worker_main, dp->worker[0], dp->worker[0]->lcore) != 0) {
+	if (rte_eal_remote_launch(worker_main, w, w->lcore) != 0) {
 		fprintf(stderr, "the worker does not start\n");
 		exit(1);
 	}

@@ -5,8 +5,8 @@
 
 /* EAL with two lcores, on huge pages when there are enough free ones (it says so when not). 0, or -1 and a text. */
 int turning_begin(const char *name, uint32_t memory_mb);
-/* Start a world and its worker; extend as in whole_start_extended, or NULL. */
-void turning_start(const char *yaml, void (*extend)(struct view_spec *spec, void *context), void *context);
+/* After whole_start: from here on the worker turns by itself, until turning_stop, which ends the world too. */
+void turning_start(void);
 void turning_stop(void);
 
 struct published {
