@@ -61,6 +61,8 @@ int crypto_random(void *out, size_t size);
 /* In constant time. */
 bool crypto_equal(const void *a, const void *b, size_t size);
 
-/* The bench's floor: the library's calls alone on n <= CRYPTO_BURST_MAX buffers of `length` bytes to encrypt, GCM or
- * CBC with HMAC, nothing prepared and nothing checked. text[i] has 24 bytes behind its length. */
-void crypto_raw(struct crypto_worker *w, const struct crypto_key *k, uint8_t *const *text, uint16_t length, uint16_t n);
+/* The bench's floor: the library's calls alone on n <= CRYPTO_BURST_MAX buffers of `length` bytes, GCM or CBC with HMAC
+ * in the key's direction (open: that of an inbound one), nothing prepared and nothing checked. text[i] has 24 bytes
+ * behind its length. */
+void crypto_raw(struct crypto_worker *w, const struct crypto_key *k, bool open, uint8_t *const *text, uint16_t length,
+	uint16_t n);

@@ -347,7 +347,8 @@ crypto_open(struct crypto_worker *w, struct crypto_op *op, uint16_t n)
 /* ---- the floor ---------------------------------------------------------------------- */
 
 void
-crypto_raw(struct crypto_worker *w, const struct crypto_key *k, uint8_t *const *text, uint16_t length, uint16_t n)
+crypto_raw(struct crypto_worker *w, const struct crypto_key *k, bool open, uint8_t *const *text, uint16_t length,
+	uint16_t n)
 {
 	static const uint8_t nonce[GCM_SALT + GCM_IV];
 	uint8_t tag[CRYPTO_ICV_MAX];
@@ -367,7 +368,8 @@ crypto_raw(struct crypto_worker *w, const struct crypto_key *k, uint8_t *const *
 		w->job[i].enc_keys = k->chain.enc;
 		w->job[i].dec_keys = k->chain.dec;
 	}
-	w->manager->submit_cipher_burst_nocheck(w->manager, w->job, n, IMB_CIPHER_CBC, IMB_DIR_ENCRYPT,
+	w->manager->submit_cipher_burst_nocheck(w->manager, w->job, n, IMB_CIPHER_CBC,
+		open ? IMB_DIR_DECRYPT : IMB_DIR_ENCRYPT,
 		k->cipher == CIPHER_CBC_128 ? IMB_KEY_128_BYTES : IMB_KEY_256_BYTES);
 	for (uint16_t i = 0; i < n; i++) {
 		w->job[i].msg_len_to_hash_in_bytes = length + ESP_HEADER + CBC_BLOCK;

@@ -23,6 +23,7 @@
 #define MEMORY_MB 1024
 #define MEMORY_NO_HUGE_MB 4096 /* address space; pages come when touched */
 #define BUFFERS 32767
+#define CPUS 2 /* as many as scenarios have workers */
 
 static const struct effort efforts[] = {
 	[DEPTH_QUICK] = {.bursts = 1000, .at_most = UINT32_MAX, .cold = 24576},
@@ -40,23 +41,35 @@ static struct {
 	int n_names;
 } options = {.depth = DEPTH_DEFAULT};
 
+/* What there is to run on. */
+static struct {
+	uint16_t cpus;
+	bool huge;
+} machine;
+
 /* ---- figures ---------------------------------------------------------------------------------------- */
 
-static uint32_t state = 1;
-
-void
-bench_seed(uint32_t seed)
+uint32_t
+bench_random(uint32_t *state)
 {
-	state = seed | 1;
+	uint32_t x = *state ? *state : 1;
+
+	x ^= x << 13;
+	x ^= x >> 17;
+	x ^= x << 5;
+	return *state = x;
 }
 
-uint32_t
-bench_random(void)
+void *
+bench_array(size_t n, size_t size)
 {
-	state ^= state << 13;
-	state ^= state >> 17;
-	state ^= state << 5;
-	return state;
+	void *p = calloc(n ? n : 1, size);
+
+	if (p == NULL) {
+		fprintf(stderr, "no memory for the bench\n");
+		exit(1);
+	}
+	return p;
 }
 
 static int
@@ -114,8 +127,11 @@ conclude(struct result *r)
 	for (int i = 0; i < STAGE_COUNT; i++)
 		r->both.stage[i] = join(&a->stage[i], &b->stage[i]);
 	r->both.raw = join(&a->raw, &b->raw);
+	r->both.alone = join(&a->alone, &b->alone);
+	r->both.speedup = (a->speedup + b->speedup) / 2;
 	r->noisy = differ(&a->kind[KIND_PATH], &b->kind[KIND_PATH]) ||
-		   differ(&a->kind[KIND_TOTAL], &b->kind[KIND_TOTAL]) || differ(&a->raw, &b->raw);
+		   differ(&a->kind[KIND_TOTAL], &b->kind[KIND_TOTAL]) || differ(&a->raw, &b->raw) ||
+		   differ(&a->alone, &b->alone);
 }
 
 /* ---- which, and how much ---------------------------------------------------------------------------------- */
@@ -138,6 +154,8 @@ has_part(const char *name, const char *parts)
 static bool
 wanted(const struct scenario *s)
 {
+	if (s->world.workers > machine.cpus)
+		return false;
 	for (int i = 0; i < options.n_names; i++)
 		if (has_part(s->name, options.name[i]))
 			return true;
@@ -173,9 +191,12 @@ one_pass(const struct scenario *of, struct pass *pass)
 	const struct effort *effort = options.smoke ? &smoke : &efforts[options.depth];
 	const struct scenario s = reduced(of, effort);
 
-	bench_seed(s.world.routes + 1);
 	world_start(&s);
-	runner_pass(&s, effort, pass);
+	*pass = (struct pass){0};
+	if (s.world.workers > 1)
+		pair_pass(&s, effort, pass);
+	else
+		runner_pass(&s, effort, pass);
 	world_stop();
 	floor_pass(&s, effort, pass);
 }
@@ -207,21 +228,21 @@ run(struct result *r, uint32_t n)
 	report_end(r, n);
 }
 
-static bool
-huge_pages(void)
+/* A smoke test does not mind two workers on one core, nor small pages. */
+static void
+machine_look(void)
 {
-	struct eal_machine *machine = calloc(1, sizeof(*machine));
-	bool enough;
+	struct eal_machine *m = bench_array(1, sizeof(*m));
 
-	if (machine == NULL)
-		return false;
-	eal_machine_read(machine);
-	enough = machine->huge_free_mb >= MEMORY_MB;
-	if (!enough)
+	eal_machine_read(m);
+	machine.cpus = options.smoke ? CPUS : RTE_MIN(m->n_cpus, CPUS);
+	machine.huge = m->huge_free_mb >= MEMORY_MB && !options.smoke;
+	if (!machine.huge && !options.smoke && !options.list)
 		printf("no huge pages (%u MB of free ones wanted, %lu there): TLB misses are in the figures\n",
-			MEMORY_MB, (unsigned long)machine->huge_free_mb);
-	free(machine);
-	return enough;
+			MEMORY_MB, (unsigned long)m->huge_free_mb);
+	if (machine.cpus < CPUS && !options.list)
+		printf("one core: nothing is measured with two workers\n");
+	free(m);
 }
 
 static bool
@@ -253,15 +274,15 @@ parse_options(int argc, char **argv)
 int
 main(int argc, char **argv)
 {
-	struct result *r = calloc(bench_scenarios_n, sizeof(*r));
-	bool huge;
+	struct result *r = bench_array(bench_scenarios_n, sizeof(*r));
 	uint32_t n;
 	int rc = 0;
 
-	if (r == NULL || !parse_options(argc, argv)) {
+	if (!parse_options(argc, argv)) {
 		fprintf(stderr, "usage: bench [--quick | --full | --smoke] [--json FILE] [--list] [NAME...]\n");
 		return 2;
 	}
+	machine_look();
 	n = choose(r);
 	if (options.list) {
 		for (uint32_t i = 0; i < n; i++)
@@ -269,17 +290,17 @@ main(int argc, char **argv)
 		return 0;
 	}
 	log_open(LOG_LEVEL_WARNING);
-	huge = !options.smoke && huge_pages();
-	if (whole_begin("bench",
-		    &(struct whole_setup){
-			    .huge = huge, .memory_mb = huge ? MEMORY_MB : MEMORY_NO_HUGE_MB, .buffers = BUFFERS}) != 0)
+	if (whole_begin("bench", &(struct whole_setup){.huge = machine.huge,
+					 .memory_mb = machine.huge ? MEMORY_MB : MEMORY_NO_HUGE_MB,
+					 .buffers = BUFFERS,
+					 .lcores = machine.cpus}) != 0)
 		return 1;
 	if (options.smoke)
 		run_smoke(r, n);
 	else
 		run(r, n);
 	if (options.json)
-		rc = report_json(options.json, r, n, huge) == 0 ? 0 : 1;
+		rc = report_json(options.json, r, n, machine.huge) == 0 ? 0 : 1;
 	whole_end();
 	free(r);
 	return rc;

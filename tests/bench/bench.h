@@ -73,6 +73,9 @@ struct figure {
 struct pass {
 	struct figure kind[KIND_COUNT], stage[STAGE_COUNT];
 	struct figure raw; /* IPsec-MB alone; 0: no cipher here */
+	/* where two workers run: KIND_TOTAL is both of them as one; one alone; rates on their cores, both by alone */
+	struct figure alone;
+	double speedup;
 };
 
 /* Two passes, some time apart, in one. */
@@ -84,8 +87,10 @@ struct result {
 
 #define NOISE 0.05
 
-void bench_seed(uint32_t seed);
-uint32_t bench_random(void);
+/* The next number after *state, which may be anything at first. */
+uint32_t bench_random(uint32_t *state);
+/* Zeroed; ends the program when there is no memory. */
+void *bench_array(size_t n, size_t size);
 /* Sorts the samples. */
 struct figure bench_figure(double *sample, uint32_t n);
 /* Cycles between two readings of the clock with nothing between them. */
@@ -95,6 +100,8 @@ uint64_t bench_clock_cost(void);
 
 /* runner.c: one pass over a scenario in its running world. */
 void runner_pass(const struct scenario *s, const struct effort *effort, struct pass *pass);
+/* pair.c: one pass with two workers on two cores. */
+void pair_pass(const struct scenario *s, const struct effort *effort, struct pass *pass);
 /* floor.c: IPsec-MB alone at the lengths that ESP gives it, in bursts as large. */
 void floor_pass(const struct scenario *s, const struct effort *effort, struct pass *pass);
 

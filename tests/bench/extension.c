@@ -17,15 +17,16 @@ static struct {
 	struct ip_prefix *route; /* random ones, distinct */
 	void *memory[ADDED_MAX];
 	uint32_t n;
+	uint32_t random;
 } added;
 
 static void *
 keep(size_t n, size_t size)
 {
-	void *p = calloc(n ? n : 1, size);
+	void *p = bench_array(n, size);
 
-	if (p == NULL || added.n == ADDED_MAX) {
-		fprintf(stderr, "no memory for the bench's world\n");
+	if (added.n == ADDED_MAX) {
+		fprintf(stderr, "the bench's world has too many parts\n");
 		exit(1);
 	}
 	added.memory[added.n++] = p;
@@ -60,7 +61,7 @@ length_v4(void)
 	static const struct {
 		uint8_t length, parts;
 	} share[] = {{24, 155}, {23, 25}, {22, 28}, {21, 13}, {20, 13}, {19, 8}, {18, 4}, {17, 3}, {16, 5}, {14, 1}};
-	uint32_t at = bench_random() >> 24;
+	uint32_t at = bench_random(&added.random) >> 24;
 
 	for (size_t i = 0; i < sizeof(share) / sizeof(share[0]); i++) {
 		if (at < share[i].parts)
@@ -75,7 +76,7 @@ length_v6(void)
 {
 	static const uint8_t length[16] = {48, 48, 48, 48, 48, 48, 48, 32, 32, 44, 44, 40, 40, 36, 46, 29};
 
-	return length[bench_random() >> 28];
+	return length[bench_random(&added.random) >> 28];
 }
 
 /* Public unicast, and not where tunnels lead. */
@@ -95,7 +96,7 @@ random_prefix(bool v6)
 	uint32_t a;
 
 	do
-		a = bench_random();
+		a = bench_random(&added.random);
 	while (!usable_v4(a));
 	p.len = v6 ? length_v6() : length_v4();
 	if (v6)
@@ -103,7 +104,7 @@ random_prefix(bool v6)
 	for (int i = 0; i < 4; i++)
 		p.addr.b[i] = (uint8_t)(a >> (24 - 8 * i));
 	for (int i = 4; v6 && i < 8; i++)
-		p.addr.b[i] = (uint8_t)(bench_random() >> 24);
+		p.addr.b[i] = (uint8_t)(bench_random(&added.random) >> 24);
 	for (int bit = p.len; bit < (v6 ? 64 : 32); bit++)
 		p.addr.b[bit / 8] &= (uint8_t) ~(0x80 >> bit % 8);
 	return p;
@@ -119,9 +120,7 @@ random_prefixes(uint32_t n, bool v6)
 
 	while (mask < 2 * n)
 		mask = 2 * mask + 1;
-	set = calloc(mask + 1, sizeof(*set));
-	if (set == NULL)
-		exit(1);
+	set = bench_array(mask + 1, sizeof(*set));
 	for (uint32_t i = 0; i < n;) {
 		uint64_t key, at;
 
@@ -196,6 +195,7 @@ add_routes(struct view_spec *spec, const struct bench_world *plan)
 			? add_hop(spec, (struct hop_spec){.kind = HOP_TUNNEL, .tunnel = base_sa(spec, true)->tunnel})
 			: hop_to_host(spec, plan->v6);
 
+	added.random = plan->routes;
 	added.route = random_prefixes(plan->routes, plan->v6);
 	for (uint32_t i = 0; i < plan->routes; i++)
 		route[i] = (struct route_spec){.prefix = added.route[i], .hop = hop};

@@ -28,22 +28,20 @@ sealed_length(uint16_t inner, struct crypto_sizes size)
 }
 
 static struct figure
-time_raw(struct crypto_worker *w, const struct crypto_key *key, uint16_t length, uint32_t burst, uint32_t n)
+time_raw(struct crypto_worker *w, const struct crypto_key *key, bool open, uint16_t length, uint32_t burst, uint32_t n)
 {
 	static uint8_t buffer[RX_BURST][2048];
-	double *sample = calloc(n, sizeof(*sample));
+	double *sample = bench_array(n, sizeof(*sample));
 	uint64_t cost = bench_clock_cost();
 	uint8_t *text[RX_BURST];
 	struct figure figure;
 
-	if (sample == NULL)
-		exit(1);
 	for (uint32_t i = 0; i < RX_BURST; i++)
 		text[i] = buffer[i];
 	for (uint32_t i = 0; i < n; i++) {
 		uint64_t start = clock_tsc();
 
-		crypto_raw(w, key, text, length, (uint16_t)burst);
+		crypto_raw(w, key, open, text, length, (uint16_t)burst);
 		sample[i] = (double)(clock_tsc() - start - cost) / burst;
 	}
 	figure = bench_figure(sample, n);
@@ -70,8 +68,8 @@ floor_pass(const struct scenario *s, const struct effort *effort, struct pass *p
 		exit(1);
 	}
 	for (uint32_t n = 0; n < sizes; n++) {
-		struct figure one = time_raw(
-			w, key, sealed_length(traffic_size(s, n), crypto_key_sizes(key)), burst, effort->bursts);
+		struct figure one = time_raw(w, key, s->open, sealed_length(traffic_size(s, n), crypto_key_sizes(key)),
+			burst, effort->bursts);
 
 		pass->raw.min += one.min / sizes;
 		pass->raw.median += one.median / sizes;

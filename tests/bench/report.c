@@ -26,11 +26,29 @@ report_head(void)
 	printf("\n");
 }
 
+/* Two workers as one, and what one of them needs alone. */
+static void
+line_of_two(const struct result *r)
+{
+	const struct pass *p = &r->both;
+
+	printf("%" NAME_WIDTH
+	       "s %6s %6s %6.0f %6.0f %28s| one alone %.0f, median %.0f; two carry %.2f times as much%s\n",
+		r->scenario->name, "", "", p->kind[KIND_TOTAL].min, p->kind[KIND_TOTAL].median, "", p->alone.min,
+		p->alone.median, p->speedup, r->noisy ? "  noisy" : "");
+	fflush(stdout);
+}
+
 void
 report_line(const struct result *r)
 {
 	const struct pass *p = &r->both;
 	const struct figure *k = p->kind;
+
+	if (r->scenario->world.workers > 1) {
+		line_of_two(r);
+		return;
+	}
 
 	printf("%" NAME_WIDTH "s %6.0f %6.0f %6.0f %6.0f %5.0f ", r->scenario->name, k[KIND_PATH].min,
 		k[KIND_PATH].median, k[KIND_TOTAL].min, k[KIND_TOTAL].median, k[KIND_PORT].min);
@@ -67,6 +85,11 @@ report_smoke(uint32_t number, const struct scenario *s, const struct pass *p)
 	double stages = 0;
 	bool sound = (p->raw.min > 0) == (s->world.shape == SHAPE_TUNNEL);
 
+	if (s->world.workers > 1) {
+		sound = p->alone.min > 0 && p->kind[KIND_TOTAL].min > 0 && p->speedup > 0;
+		printf("%s %u - %s\n", sound ? "ok" : "not ok", number, s->name);
+		return;
+	}
 	for (int i = 0; i < STAGE_COUNT; i++)
 		stages += p->stage[i].min;
 	for (int kind = 0; kind < KIND_COUNT; kind++)
@@ -94,6 +117,10 @@ json_scenario(FILE *f, const struct result *r)
 	if (r->both.raw.min > 0) {
 		fprintf(f, ",");
 		json_figure(f, "ipsecMb", &r->both.raw);
+	}
+	if (r->scenario->world.workers > 1) {
+		fprintf(f, ",\"speedup\":%.3f,", r->both.speedup);
+		json_figure(f, "oneAlone", &r->both.alone);
 	}
 	fprintf(f, ",\"stages\":{");
 	for (int i = 0; i < STAGE_COUNT; i++) {

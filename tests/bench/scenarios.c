@@ -84,6 +84,17 @@
 		}                                                                                                      \
 	}
 
+/* ---- two workers --------------------------------------------------------------------------------------- */
+
+#define TWO(text, d, bytes, n_flows, opens, ...)                                                                       \
+	{                                                                                                              \
+		.name = "two workers " text, .depth = DEPTH_##d, .size = bytes, .flows = (n_flows), .open = (opens),   \
+		.world = {                                                                                             \
+			.workers = 2,                                                                                  \
+			__VA_ARGS__                                                                                    \
+		}                                                                                                      \
+	}
+
 const struct scenario bench_scenarios[] = {
 	FORWARD("same vnet", QUICK, .world = {.shape = SHAPE_VNET}),
 	FORWARD("peered vnet", QUICK, .world = {.shape = SHAPE_PEERED}),
@@ -153,6 +164,17 @@ const struct scenario bench_scenarios[] = {
 	WHOLE("1400 B l3", QUICK, 1400, .cold = true),
 	WHOLE_V6("64 B ipv6", DEFAULT, 64),
 	WHOLE_V6("1400 B ipv6", DEFAULT, 1400),
+
+	TWO("forward 64 B", DEFAULT, 64, 65536, false, .shape = SHAPE_VNET),
+	TWO("nsg 1k rules 64k known", DEFAULT, 64, 65536, false, .shape = SHAPE_VNET, .rules = 1000),
+	TWO("seal, a tunnel each, 64 B", DEFAULT, 64, 2, false, .shape = SHAPE_TUNNEL, .tunnels = 2),
+	TWO("open, a tunnel each, 64 B", DEFAULT, 64, 2, true, .shape = SHAPE_TUNNEL, .tunnels = 2),
+	TWO("seal, one SA, 64 B", QUICK, 64, 2, false, .shape = SHAPE_TUNNEL),
+	TWO("open, one SA, 64 B", QUICK, 64, 2, true, .shape = SHAPE_TUNNEL),
+	TWO("seal, one SA, 1400 B", DEFAULT, 1400, 2, false, .shape = SHAPE_TUNNEL),
+	TWO("open, one SA, 1400 B", DEFAULT, 1400, 2, true, .shape = SHAPE_TUNNEL),
+	TWO("whole path 64 B", DEFAULT, 64, 65536, false, .shape = SHAPE_TUNNEL, .rules = 1000, .routes = 100000),
+	TWO("whole path 1400 B", DEFAULT, 1400, 65536, false, .shape = SHAPE_TUNNEL, .rules = 1000, .routes = 100000),
 };
 
 const uint32_t bench_scenarios_n = sizeof(bench_scenarios) / sizeof(bench_scenarios[0]);

@@ -54,9 +54,24 @@ template_make(struct traffic *t, int i, uint16_t size)
 void
 traffic_init(struct traffic *t, const struct scenario *s)
 {
-	*t = (struct traffic){.scenario = s, .flows = s->flows ? s->flows : 1};
+	*t = (struct traffic){.scenario = s, .flows = s->flows ? s->flows : 1, .step = 1};
+	t->random = s->size * 31u + t->flows;
 	for (int i = 0; i < (s->size == SIZE_IMIX ? IMIX_SIZES : 1); i++)
 		template_make(t, i, s->size == SIZE_IMIX ? imix_size[i] : s->size);
+}
+
+void
+traffic_share(struct traffic *t, uint32_t first, uint32_t n)
+{
+	t->first = first;
+	t->step = n;
+	t->random += first;
+}
+
+uint32_t
+traffic_random(struct traffic *t)
+{
+	return bench_random(&t->random);
 }
 
 static void
@@ -96,18 +111,27 @@ converse(const struct traffic *t, uint8_t *ip, uint32_t flow)
 	memcpy(ip + (t->scenario->world.v6 ? 40 : 20), &port, 2);
 }
 
+/* The conversation that the next packet is of. */
+static uint32_t
+next_flow(struct traffic *t)
+{
+	uint32_t own = t->flows / t->step;
+
+	if (t->in_turn || t->scenario->fresh)
+		return t->first + t->step * t->serial;
+	return t->first + t->step * (own > 1 ? (uint32_t)((uint64_t)traffic_random(t) * own >> 32) : 0);
+}
+
 void
 traffic_fill(struct traffic *t, struct rte_mbuf *m)
 {
-	uint32_t n = t->serial++, i = template_of(t->scenario, n);
+	uint32_t i = template_of(t->scenario, t->serial);
 	uint8_t *frame;
 
 	rte_pktmbuf_reset(m);
 	m->port = PORT_A;
 	frame = (uint8_t *)rte_pktmbuf_append(m, t->template[i].length);
 	memcpy(frame, t->template[i].frame, t->template[i].length);
-	converse(t, frame + ETHERNET,
-		t->in_turn || t->scenario->fresh ? n
-		: t->flows == 1                  ? 0
-						 : (uint32_t)((uint64_t)bench_random() * t->flows >> 32));
+	converse(t, frame + ETHERNET, next_flow(t));
+	t->serial++;
 }

@@ -8,9 +8,11 @@
 
 struct traffic {
 	const struct scenario *scenario;
-	uint32_t flows;  /* conversations */
-	uint32_t serial; /* of the next packet */
-	bool in_turn;    /* conversations one after the other, for priming; else a random one each time */
+	uint32_t flows;       /* conversations */
+	uint32_t first, step; /* its own are first, first + step, ... */
+	uint32_t random;      /* state of its own: workers fill at the same time */
+	uint32_t serial;      /* of the next packet */
+	bool in_turn;         /* conversations one after the other, for priming; else a random one each time */
 	struct {
 		uint8_t frame[2048];
 		uint16_t length;
@@ -19,6 +21,9 @@ struct traffic {
 
 /* In the running world. */
 void traffic_init(struct traffic *t, const struct scenario *s);
+/* From now on it has only every n-th conversation. */
+void traffic_share(struct traffic *t, uint32_t first, uint32_t n);
+uint32_t traffic_random(struct traffic *t);
 /* Make the buffer the next packet, as it comes from port pa. */
 void traffic_fill(struct traffic *t, struct rte_mbuf *m);
 /* The (inner) IP packet's size of packet number n. */
