@@ -187,12 +187,15 @@ add_appliance(const struct bench_world *plan, uint32_t capacity, bool cold)
 		    "publicIPAddresses: [{name: ip-a, ipAddress: 192.0.2.1}, {name: ip-b, ipAddress: 192.0.2.129}]\n");
 }
 
+/* A conversation is a flow at each end that has rules; a little room beyond, so that the last one finds its place. */
 static uint32_t
 capacity_of(const struct scenario *s)
 {
+	struct lists n = lists_of(&s->world);
 	uint32_t flows = s->fresh ? CAPACITY_FRESH : s->world.rules ? s->flows : 0;
 
-	return RTE_MAX(flows, (uint32_t)CAPACITY_MIN);
+	flows *= n.sender && n.receiver ? 2 : 1;
+	return RTE_MAX(flows + flows / 8, (uint32_t)CAPACITY_MIN);
 }
 
 /* ---- the whole -------------------------------------------------------------------------------------- */
