@@ -242,7 +242,7 @@ int
 main(void)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	if (turning_begin("control", MEMORY_MB) != 0)
+	if (turning_begin("control", MEMORY_MB, turning_huge_pages(MEMORY_MB)) != 0)
 		return 1;
 	whole_start(site);
 	turning_start();

@@ -11,8 +11,8 @@
 #define BUFFERS 16384
 #define LCORES 2
 
-static bool
-huge_pages(uint32_t memory_mb)
+bool
+turning_huge_pages(uint32_t memory_mb)
 {
 	struct eal_machine *machine = calloc(1, sizeof(*machine));
 	bool enough;
@@ -31,11 +31,10 @@ huge_pages(uint32_t memory_mb)
 }
 
 int
-turning_begin(const char *name, uint32_t memory_mb)
+turning_begin(const char *name, uint32_t memory_mb, bool huge)
 {
 	return whole_begin(name,
-		&(struct whole_setup){
-			.huge = huge_pages(memory_mb), .memory_mb = memory_mb, .buffers = BUFFERS, .lcores = LCORES});
+		&(struct whole_setup){.huge = huge, .memory_mb = memory_mb, .buffers = BUFFERS, .lcores = LCORES});
 }
 
 void

@@ -3,8 +3,10 @@
 
 #include "tests/whole/whole.h"
 
-/* EAL with two lcores, on huge pages when there are enough free ones (it says so when not). 0, or -1 and a text. */
-int turning_begin(const char *name, uint32_t memory_mb);
+/* Are there enough free huge pages? Says so when not. */
+bool turning_huge_pages(uint32_t memory_mb);
+/* EAL with two lcores. 0, or -1 and a text. */
+int turning_begin(const char *name, uint32_t memory_mb, bool huge);
 /* After whole_start: from here on the worker turns by itself, until turning_stop, which ends the world too. */
 void turning_start(void);
 void turning_stop(void);
