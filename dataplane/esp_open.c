@@ -28,6 +28,13 @@ struct window {
 struct open {
 	uint16_t n;
 	bool dropped;
+	/* what was found, by position in burst->pkt */
+	uint16_t n_found;
+	uint16_t found[BURST_MAX];
+	struct esp_place place[BURST_MAX];
+	const struct sa_slot *slot[BURST_MAX];
+
+	/* what may be of an SA */
 	struct sa_burst by_sa;
 	struct window window[BURST_MAX];
 	uint16_t at[BURST_MAX];     /* of the packet in burst->pkt */
@@ -93,6 +100,22 @@ spi_find(const struct view *v, uint32_t spi)
 	return NULL;
 }
 
+static inline void
+slot_prefetch(const struct view *v, const struct sa_slot *slot)
+{
+	rte_prefetch0(slot->sa);
+	rte_prefetch0(&v->tunnel[slot->tunnel]);
+	rte_prefetch0((const uint8_t *)&v->tunnel[slot->tunnel] + RTE_CACHE_LINE_SIZE);
+}
+
+static inline void
+state_prefetch(const struct sa *sa)
+{
+	rte_prefetch0(sa->state);
+	rte_prefetch0(&sa->state->replay);
+	rte_prefetch0(sa->key);
+}
+
 /* Too short for an SPI and a number. */
 static enum drop_reason
 judge_short(const struct esp_place *e)
@@ -144,22 +167,47 @@ number(const struct sa *sa, const struct window *win, const uint8_t *esp, uint64
 	       !replay_seen(&sa->state->replay, *sequence);
 }
 
+/* Where ESP stands in the burst, and its SAs. The memory of thousands of them is far away: each round asks for what the
+ * next one reads, for the whole burst, so that the packets wait for it together. */
 static inline void
-find_one(struct worker *w, struct burst *b, struct open *o, uint16_t at)
+find(const struct view *v, const struct burst *b, struct open *o)
+{
+	for (uint16_t i = 0; i < b->n; i++) {
+		struct esp_place *e = &o->place[i];
+
+		if (!esp_locate(v, b->pkt[i], e))
+			continue;
+		o->found[o->n_found++] = i;
+		if (likely(e->length >= ESP_HEADER_SIZE))
+			rte_prefetch0(&v->spi[esp_spi(e->esp) & v->spi_mask]);
+	}
+	for (uint16_t k = 0; k < o->n_found; k++) {
+		const struct esp_place *e = &o->place[o->found[k]];
+		const struct sa_slot *slot = likely(e->length >= ESP_HEADER_SIZE) ? spi_find(v, esp_spi(e->esp)) : NULL;
+
+		o->slot[k] = slot;
+		if (slot && (k == 0 || slot != o->slot[k - 1]))
+			slot_prefetch(v, slot);
+	}
+	for (uint16_t k = 0; k < o->n_found; k++)
+		if (o->slot[k] && (k == 0 || o->slot[k] != o->slot[k - 1]))
+			state_prefetch(o->slot[k]->sa);
+}
+
+static inline void
+find_one(struct worker *w, struct burst *b, struct open *o, uint16_t k)
 {
 	const struct view *v = w->view;
+	const uint16_t at = o->found[k];
 	const struct packet *p = b->pkt[at];
-	const struct sa_slot *slot;
+	const struct sa_slot *slot = o->slot[k];
+	const struct esp_place e = o->place[at];
 	const struct tunnel *t;
 	enum drop_reason reason;
-	struct esp_place e;
 	uint32_t groups;
 	uint64_t sequence;
 	uint8_t group;
 
-	if (!esp_locate(v, p, &e))
-		return;
-	slot = likely(e.length >= ESP_HEADER_SIZE) ? spi_find(v, esp_spi(e.esp)) : NULL;
 	if (unlikely(!slot || !to(p, &v->tunnel[slot->tunnel].local))) {
 		reason = e.length < ESP_HEADER_SIZE ? judge_short(&e) : DROP_ESP_SPI_UNKNOWN;
 		if (to_us(&v->iface[p->iface], p))
@@ -421,12 +469,13 @@ esp_open(struct worker *w, struct burst *b)
 {
 	struct open o;
 
-	o.n = 0;
+	o.n = o.n_found = 0;
 	o.dropped = false;
 	sa_burst_init(&o.by_sa);
 
-	for (uint16_t i = 0; i < b->n; i++)
-		find_one(w, b, &o, i);
+	find(w->view, b, &o);
+	for (uint16_t k = 0; k < o.n_found; k++)
+		find_one(w, b, &o, k);
 	if (o.n) {
 		crypto_open(w->crypto, o.op, o.n);
 		accept_all(w, b, &o);

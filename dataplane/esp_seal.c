@@ -1,6 +1,6 @@
 /* Seal: inner packets that were routed into a tunnel become ESP packets of its outbound SA.
  *
- * Worker only. Four movements: gather the burst by SA; take each SA's sequence numbers with one
+ * Worker only. Movements: find each packet's SA; gather the burst by SA; take each SA's sequence numbers with one
  * atomic add and check its lifetime; write all headers and trailers; encrypt everything at once.
  * A number is below the SA's durable reserve and below the end of its numbers, or the packet is
  * dropped. Numbers that were taken and not used are lost, never used again.
@@ -32,6 +32,7 @@ struct numbers {
 struct seal {
 	uint16_t n;
 	bool dropped, checksums;
+	const struct path *path[BURST_MAX]; /* by position in burst->pkt */
 	struct sa_burst by_sa;
 	struct numbers numbers[BURST_MAX];
 	uint16_t at[BURST_MAX];   /* of the packet in burst->pkt */
@@ -59,6 +60,30 @@ room_enough(const struct packet *p, const struct path *path)
 	return p->l3 >= buffer + before && p->l3 + p->l3_len + TRAILER_ROOM <= buffer + m->buf_len;
 }
 
+/* The path of each packet, NULL: not into a tunnel, or no SA there. The memory of thousands of SAs is far away: each
+ * round asks for what the next one reads, for the whole burst; a burst of one tunnel has it all. */
+static void
+find(const struct view *v, const struct burst *b, struct seal *s)
+{
+	bool several = b->pkt[0]->tunnel != b->pkt[b->n - 1]->tunnel;
+
+	for (uint16_t i = 0; i < b->n && several; i++)
+		rte_prefetch0(&v->tunnel[b->pkt[i]->tunnel & v->tunnel_mask]);
+	for (uint16_t i = 0; i < b->n; i++) {
+		const struct packet *p = b->pkt[i];
+		const struct tunnel *t = &v->tunnel[p->tunnel & v->tunnel_mask];
+
+		s->path[i] = p->tunnel != TUNNEL_NONE && t->path ? tunnel_path(t, p->hash) : NULL;
+		rte_prefetch0(s->path[i]);
+	}
+	for (uint16_t i = 0; i < b->n && several; i++)
+		if (s->path[i])
+			rte_prefetch0(s->path[i]->sa);
+	for (uint16_t i = 0; i < b->n && several; i++)
+		if (s->path[i])
+			rte_prefetch0(s->path[i]->sa->state);
+}
+
 static void
 gather(struct worker *w, struct burst *b, struct seal *s)
 {
@@ -66,13 +91,13 @@ gather(struct worker *w, struct burst *b, struct seal *s)
 
 	for (uint16_t i = 0; i < b->n; i++) {
 		struct packet *p = b->pkt[i];
+		const struct path *path = s->path[i];
 		const struct tunnel *t;
-		const struct path *path;
 
 		if (p->tunnel == TUNNEL_NONE)
 			continue;
 		t = &v->tunnel[p->tunnel];
-		if (unlikely(t->path == NULL)) {
+		if (unlikely(path == NULL)) {
 			refuse(w, b, s, i, DROP_SA_MISSING, t->name);
 			continue;
 		}
@@ -80,7 +105,6 @@ gather(struct worker *w, struct burst *b, struct seal *s)
 			refuse(w, b, s, i, DROP_SELECTOR_OUT, t->name);
 			continue;
 		}
-		path = tunnel_path(t, p->hash);
 		if (unlikely(!room_enough(p, path))) {
 			refuse(w, b, s, i, DROP_NO_BUFFER, t->name);
 			continue;
@@ -205,9 +229,9 @@ trailer_write(const struct sa *sa, const struct packet *p)
 }
 
 static inline void
-encapsulate(struct seal *s, uint16_t i, struct packet *p, const struct tunnel *t, uint64_t sequence)
+encapsulate(struct seal *s, uint16_t i, struct packet *p, const struct tunnel *t, const struct path *path,
+	uint64_t sequence)
 {
-	const struct path *path = tunnel_path(t, p->hash);
 	const struct sa *sa = path->sa;
 	const struct esp_outer *o = &path->outer;
 	uint16_t payload = trailer_write(sa, p);
@@ -265,7 +289,7 @@ headers(struct worker *w, struct burst *b, struct seal *s)
 		TRACE(p, STAGE_ESP_SEAL, TRACE_SEALED, t->uplink, s->by_sa.group[s->group[i]].sa->name,
 			(uint32_t)n->next);
 		s->at[kept] = s->at[i];
-		encapsulate(s, kept++, p, t, n->next++);
+		encapsulate(s, kept++, p, t, s->path[s->at[i]], n->next++);
 	}
 	s->n = kept;
 }
@@ -302,6 +326,7 @@ esp_seal(struct worker *w, struct burst *b)
 	s.dropped = s.checksums = false;
 	sa_burst_init(&s.by_sa);
 
+	find(w->view, b, &s);
 	gather(w, b, &s);
 	number(w, &s);
 	headers(w, b, &s);

@@ -80,7 +80,7 @@ struct tunnel {
 		next_hop; /* on the uplink: remote itself when on-link, else the uplink's gateway; family 0 = none */
 	rte_be32_t next4; /* the same if it is of IPv4, else 0 */
 	const struct selector_spec *selector;
-};
+} __rte_cache_aligned;
 
 /* The path of a flow, which keeps its order on it. Workers are chosen by the hash's high bits: each feeds all paths. */
 static inline const struct path *
