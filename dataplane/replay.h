@@ -10,7 +10,13 @@
  *     tag" to "tag of s, bit of s set" (replay_take_block, which may accept several of one block at once);
  *   - so a word's tag never goes back, and under one tag bits are only ever added;
  *   - after s was accepted its word has the tag of s with the bit set, or a newer tag, and both refuse s.
- * None of this needs `top` to be current; a stale one only lets numbers be judged by the window as it was.
+ * None of this needs `top` to be current; a stale one only lets numbers be judged by the window as it was. A worker
+ * judges by the higher of the top that it read and the numbers it is about to accept, which it publishes after its
+ * burst: that refuses what the window would leave behind a moment later anyway.
+ *
+ * Relaxed order is enough. What decides about s is one word, and all threads see the changes of one word in one order;
+ * an exchange reads the latest. Nothing is published by these words that another location would have to show, and
+ * `top`, the only other one that is read, may be old.
  *
  * Nothing inside the window is refused for want of room: the word of s could only be lost to block
  * k + N, whose acceptance puts top at 32(k + N) or beyond. With N >= window/32 + 2 that leaves s more

@@ -23,7 +23,11 @@
 
 struct sa_state {
 	/* workers write: one line for all that sealing touches, one atomic add a burst and word */
-	_Alignas(64) _Atomic uint64_t next; /* outbound: the first number that nobody has taken */
+	/* outbound: the first number that nobody has taken. Workers take a burst's numbers with one addition, and look
+	 * before: one whose addition went past the reserve sees that and adds no more until the reserve is raised. So
+	 * at the end of a reserve each worker skips one burst of numbers at most, and none are skipped elsewhere but by
+	 * packets that a hard lifetime refuses after their numbers were taken. */
+	_Alignas(64) _Atomic uint64_t next;
 	_Atomic uint64_t packets, bytes;
 	_Atomic uint64_t used_tsc; /* last packet */
 	_Atomic uint64_t low_told; /* the reserve whose end was announced */
