@@ -6,6 +6,7 @@
  */
 #include "dataplane/neighbour.h"
 #include "dataplane/route.h"
+#include "dataplane/selector.h"
 #include "dataplane/worker.h"
 
 #include <rte_ether.h>
@@ -59,25 +60,23 @@ v6_link_local(const uint8_t *a)
 static bool
 v6_unspecified_or_loopback(const uint8_t *a)
 {
-	static const uint8_t zero[15];
+	uint64_t half[2];
 
-	return memcmp(a, zero, 15) == 0 && a[15] <= 1;
+	memcpy(half, a, sizeof(half));
+	return half[0] == 0 && rte_be_to_cpu_64(half[1]) <= 1;
 }
 
 static bool
 is_nd(const struct packet *p)
 {
-	uint8_t type = p->l3[p->l4_off];
-
-	return p->protocol == IPPROTO_ICMPV6 && !(p->flags & PKT_FRAGMENT) && type >= 133 && type <= 137;
+	return p->protocol == IPPROTO_ICMPV6 && !(p->flags & PKT_FRAGMENT) && p->l3[p->l4_off] >= 133 &&
+	       p->l3[p->l4_off] <= 137;
 }
 
 /* Neighbour discovery is link-local by nature and goes to control whole; other multicast ends here. */
 static enum admission
 admit_v6(const struct iface *i, const struct packet *p)
 {
-	struct ip_addr source = {.family = IP_V6};
-
 	if (is_nd(p))
 		return ADMIT_ND;
 	if (p->v6.dst[0] == 0xff || p->v6.src[0] == 0xff || v6_unspecified_or_loopback(p->v6.src) ||
@@ -85,9 +84,8 @@ admit_v6(const struct iface *i, const struct packet *p)
 		return ADMIT_BAD_ADDRESS;
 	if (v6_link_local(p->v6.src) || v6_link_local(p->v6.dst))
 		return ADMIT_BAD_ADDRESS;
-	memcpy(source.b, p->v6.src, 16);
 	for (uint8_t n = 0; n < i->n_prefixes; n++)
-		if (prefix_has(&i->prefix[n], &source))
+		if (selector_covers_v6(&i->prefix[n], p->v6.src))
 			return ADMIT_OK;
 	return ADMIT_FOREIGN;
 }

@@ -129,7 +129,8 @@ static enum drop_reason
 parse_v4(struct packet *p, uint8_t *l3, uint32_t available)
 {
 	const struct rte_ipv4_hdr *ip = (const struct rte_ipv4_hdr *)l3;
-	uint16_t header, total, fragment;
+	uint16_t header, total, fragment, flags;
+	rte_be32_t source, destination;
 
 	if (available < sizeof(*ip))
 		return DROP_TRUNCATED;
@@ -148,26 +149,26 @@ parse_v4(struct packet *p, uint8_t *l3, uint32_t available)
 	}
 
 	fragment = rte_be_to_cpu_16(ip->fragment_offset);
-	if (fragment & RTE_IPV4_HDR_DF_FLAG)
-		p->flags |= PKT_DF;
-	if (fragment & (RTE_IPV4_HDR_MF_FLAG | RTE_IPV4_HDR_OFFSET_MASK))
-		p->flags |= PKT_FRAGMENT;
-	if (fragment & RTE_IPV4_HDR_OFFSET_MASK)
-		p->flags |= PKT_LATER_FRAGMENT;
+	flags = p->flags | (fragment & RTE_IPV4_HDR_DF_FLAG ? PKT_DF : 0);
+	if (unlikely(fragment & (RTE_IPV4_HDR_MF_FLAG | RTE_IPV4_HDR_OFFSET_MASK)))
+		flags |= PKT_FRAGMENT | (fragment & RTE_IPV4_HDR_OFFSET_MASK ? PKT_LATER_FRAGMENT : 0);
 
+	source = ip->src_addr;
+	destination = ip->dst_addr;
+	p->flags = flags;
 	p->l3 = l3;
 	p->l3_len = total;
 	p->l4_off = header;
 	p->protocol = ip->next_proto_id;
 	p->ttl = ip->time_to_live;
 	p->tos = ip->type_of_service;
-	p->v4.src = ip->src_addr;
-	p->v4.dst = ip->dst_addr;
+	p->v4.src = source;
+	p->v4.dst = destination;
 	p->source_port = p->destination_port = 0;
 	p->tcp_flags = 0;
-	if (!(p->flags & PKT_LATER_FRAGMENT) && !parse_l4(p))
+	if (likely(!(flags & PKT_LATER_FRAGMENT)) && !parse_l4(p))
 		return DROP_L4_TRUNCATED;
-	hash_set(p, (uint64_t)(ip->src_addr ^ ip->dst_addr) << 32 | (ip->src_addr + ip->dst_addr));
+	hash_set(p, (uint64_t)(source ^ destination) << 32 | (source + destination));
 	return PARSE_OK;
 }
 
@@ -265,10 +266,10 @@ parse_ip(struct packet *p, uint8_t *l3, uint32_t available)
 }
 
 /* Frames for everyone are let in for ARP and ND only; admit() judges what they carry. */
-static bool
+static inline bool
 mac_is_ours(const struct rte_ether_addr *mac, const struct iface *i)
 {
-	return rte_is_same_ether_addr(mac, &i->mac) || rte_is_multicast_ether_addr(mac);
+	return likely(rte_is_same_ether_addr(mac, &i->mac)) || rte_is_multicast_ether_addr(mac);
 }
 
 /* Link header: which interface, which protocol. Returns PARSE_OK with *l3 and *type, or why not. */

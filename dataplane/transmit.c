@@ -46,12 +46,31 @@ next_hop_v4(const struct view *v, const struct packet *p)
 	return h->kind == HOP_TUNNEL ? v->tunnel[h->tunnel & v->tunnel_mask].next4 : h->next4;
 }
 
+/* The address itself is the neighbour's. */
+static inline bool
+to_itself_v6(const struct view *v, const struct packet *p)
+{
+	return (p->flags & PKT_V6) && v->hop[p->hop].kind == HOP_SUBNET;
+}
+
 static uint64_t
 neighbour_any(struct worker *w, const struct packet *p)
 {
-	struct ip_addr a = next_hop(w->view, p);
+	struct ip_addr a;
 
+	if (to_itself_v6(w->view, p))
+		return neighbour_lookup_v6(w->neighbours, p->out, p->v6.dst);
+	a = next_hop(w->view, p);
 	return a.family == IP_NONE ? 0 : neighbour_lookup(w->neighbours, p->out, &a);
+}
+
+static inline void
+neighbour_prefetch(struct worker *w, const struct packet *p, rte_be32_t next)
+{
+	if (likely(next != 0))
+		neighbour_prefetch_v4(w->neighbours, p->out, next);
+	else if (to_itself_v6(w->view, p))
+		neighbour_prefetch_v6(w->neighbours, p->out, p->v6.dst);
 }
 
 /* Have the places of all neighbours near, then read them; packets in a row to one neighbour ask once. */
@@ -62,8 +81,8 @@ resolve(struct worker *w, struct burst *b)
 
 	for (uint16_t i = 0; i < b->n; i++) {
 		next[i] = next_hop_v4(w->view, b->pkt[i]);
-		if (i == 0 || next[i] != next[i - 1])
-			neighbour_prefetch_v4(w->neighbours, b->pkt[i]->out, next[i]);
+		if (i == 0 || next[i] != next[i - 1] || next[i] == 0)
+			neighbour_prefetch(w, b->pkt[i], next[i]);
 	}
 	for (uint16_t i = 0; i < b->n; i++) {
 		struct packet *p = b->pkt[i];
@@ -123,14 +142,18 @@ transmit_flush(struct worker *w, struct tx_buffer *t)
 	t->n = 0;
 }
 
-void
-transmit_frame(struct worker *w, uint16_t port, struct rte_mbuf *m)
+static inline void
+gather(struct worker *w, struct tx_buffer *t, struct rte_mbuf *m)
 {
-	struct tx_buffer *t = &w->tx[port];
-
 	t->m[t->n++] = m;
 	if (unlikely(t->n == TX_QUEUE_MAX))
 		transmit_flush(w, t);
+}
+
+void
+transmit_frame(struct worker *w, uint16_t port, struct rte_mbuf *m)
+{
+	gather(w, &w->tx[port], m);
 }
 
 void
@@ -152,7 +175,7 @@ transmit(struct worker *w, struct burst *b)
 			trace_note(p, STAGE_TX, TRACE_SENT, p->out, out->name, out->port);
 			trace_end(w, p);
 		}
-		transmit_frame(w, out->port, p->m);
+		gather(w, &w->tx[out->port], p->m);
 	}
 	b->n = 0;
 }
