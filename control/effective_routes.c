@@ -10,6 +10,8 @@
 
 #include <stdlib.h>
 
+#define WHY_LEARNED "the gateway has a route with the same prefix"
+
 static struct candidate *
 add(struct world_build *b, struct effective *e, const struct ip_prefix *p, enum effective_source source,
 	enum effective_type type)
@@ -242,13 +244,9 @@ static const char *
 why_lost(const struct candidate *loser, const struct candidate *winner)
 {
 	if (winner->row.source == SOURCE_USER)
-		return loser->row.source == SOURCE_USER ? "an earlier route has the same prefix"
-							: "a user route has the same prefix";
+		return loser->row.source == SOURCE_USER ? "an earlier route has the same prefix" : WHY_USER;
 	if (winner->row.source == SOURCE_VIRTUAL_NETWORK_GATEWAY)
-		return loser->row.source == SOURCE_VIRTUAL_NETWORK_GATEWAY
-			       ? "another connection to this prefix has a higher routingWeight, or the same and comes "
-				 "first"
-			       : "the gateway has a route with the same prefix";
+		return loser->row.source == SOURCE_VIRTUAL_NETWORK_GATEWAY ? WHY_ANOTHER_CONNECTION : WHY_LEARNED;
 	return "another system route has the same prefix";
 }
 
@@ -262,13 +260,29 @@ decide(struct effective *e, struct route_group *g, uint32_t first, uint32_t end)
 		struct candidate *c = &e->candidate[i];
 
 		if (c->row.source == SOURCE_VIRTUAL_NETWORK_GATEWAY && g->strong) {
-			c->row.why = "inside a system route of the virtual network or a peering, which is preferred";
+			c->row.why = WHY_STRONG;
 		} else if (g->winner >= 0) {
 			c->row.why = why_lost(c, &e->candidate[g->winner]);
 		} else {
 			c->row.active = true;
 			g->winner = (int32_t)i;
 		}
+	}
+}
+
+/* A Default route of the very prefix that the gateway has loses to it. */
+static void
+decide_learned(struct effective *e, struct route_group *g, uint32_t first, uint32_t end)
+{
+	int32_t i = e->learned == NULL || g->strong ? -1 : gateway_around(e->learned, &g->prefix);
+
+	if (i < 0 || !prefix_equal(&e->learned->route[i].prefix, &g->prefix) || g->winner < 0 ||
+		e->candidate[g->winner].row.source != SOURCE_DEFAULT)
+		return;
+	g->winner = -1;
+	for (uint32_t k = first; k < end; k++) {
+		e->candidate[k].row.active = false;
+		e->candidate[k].row.why = WHY_LEARNED;
 	}
 }
 
@@ -294,6 +308,7 @@ group_all(struct world_build *b, struct effective *e)
 		*g = (struct route_group){
 			.prefix = *p, .parent = around, .winner = -1, .strong = around >= 0 && e->group[around].strong};
 		decide(e, g, first, end);
+		decide_learned(e, g, first, end);
 		around = (int32_t)e->n_groups++;
 	}
 }
@@ -318,6 +333,18 @@ winners_first(struct effective *e)
 	}
 }
 
+/* Thousands of tables share a gateway's routes, which may be very many: they are not copied into each. */
+static void
+stand_in(struct world_build *b, struct effective *e)
+{
+	static const struct ip_prefix none;
+
+	if (add(b, e, &none, SOURCE_VIRTUAL_NETWORK_GATEWAY, EFFECTIVE_VIRTUAL_NETWORK_GATEWAY) == NULL)
+		e->learned = NULL;
+	else
+		e->n--;
+}
+
 void
 effective_collect(struct world_build *b, struct effective *e, int32_t vnet, int32_t subnet, enum viewpoint view)
 {
@@ -337,10 +364,15 @@ effective_collect(struct world_build *b, struct effective *e, int32_t vnet, int3
 	add_vnet(b, e);
 	add_peerings(b, e);
 	add_defaults(b, e);
-	add_gateway(b, e);
+	if (view == VIEW_SUBNET && e->service.gateway != CFG_NONE)
+		e->learned = &b->gateway[e->service.gateway];
+	else
+		add_gateway(b, e);
 	add_user(b, e);
 	if (e->n > 0)
 		qsort(e->candidate, e->n, sizeof(*e->candidate), compare);
+	if (e->learned != NULL)
+		stand_in(b, e);
 	group_all(b, e);
 	winners_first(e);
 }
@@ -364,12 +396,29 @@ effective_around(const struct effective *e, const struct ip_prefix *p)
 	return low;
 }
 
+/* The longest of the gateway's routes that covers p and may win: not inside a strong system route. */
+static int32_t
+learned_around(const struct effective *e, const struct ip_prefix *p)
+{
+	int32_t i = e->learned == NULL ? -1 : gateway_around(e->learned, p);
+
+	for (; i >= 0; i = e->learned->route[i].parent) {
+		int32_t g = effective_around(e, &e->learned->route[i].prefix);
+
+		if (g < 0 || !e->group[g].strong)
+			break;
+	}
+	return i;
+}
+
 int32_t
 effective_owner(const struct effective *e, const struct ip_prefix *p)
 {
-	int32_t g = effective_around(e, p);
+	int32_t g = effective_around(e, p), learned = learned_around(e, p);
 
 	while (g >= 0 && e->group[g].winner < 0)
 		g = e->group[g].parent;
+	if (learned >= 0 && (g < 0 || e->learned->route[learned].prefix.len > e->group[g].prefix.len))
+		return (int32_t)e->n;
 	return g < 0 ? -1 : e->group[g].winner;
 }

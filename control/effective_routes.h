@@ -39,6 +39,9 @@ struct effective {
 	struct gateway_service service; /* whose routes are listed; gateway CFG_NONE: none */
 	struct candidate *candidate;    /* sorted by prefix, winner first */
 	uint32_t n;
+	/* A subnet's: the gateway's routes speak beside the candidates, and candidate[n] stands for all of them. NULL:
+	 * they are candidates, or there are none. */
+	const struct gateway_state *learned;
 	struct route_group *group; /* sorted by prefix */
 	uint32_t n_groups;
 };
@@ -47,5 +50,6 @@ struct effective {
 void effective_collect(struct world_build *b, struct effective *e, int32_t vnet, int32_t subnet, enum viewpoint view);
 /* The smallest group that covers p whole, -1. */
 int32_t effective_around(const struct effective *e, const struct ip_prefix *p);
-/* The candidate that decides for all of p as far as routes around it go: the longest winner that covers p, -1. */
+/* The candidate that decides for all of p as far as routes around it go: the longest winner that covers p, -1; n: one
+ * of the gateway's routes does. */
 int32_t effective_owner(const struct effective *e, const struct ip_prefix *p);

@@ -85,6 +85,62 @@ compare(const void *a, const void *b)
 	return x->connection - y->connection;
 }
 
+static void
+link_parents(struct gateway_state *s)
+{
+	int32_t around = -1;
+
+	for (uint32_t i = 0; i < s->n_routes; i++) {
+		struct gateway_route *r = &s->route[i];
+
+		while (r->best && around >= 0 && !prefix_covers(&s->route[around].prefix, &r->prefix))
+			around = s->route[around].parent;
+		r->parent = around;
+		if (r->best)
+			around = (int32_t)i;
+	}
+}
+
+int32_t
+gateway_around(const struct gateway_state *g, const struct ip_prefix *p)
+{
+	int32_t low = 0, high = (int32_t)g->n_routes; /* first route behind p */
+
+	while (low < high) {
+		int32_t middle = (low + high) / 2;
+
+		if (prefix_compare(&g->route[middle].prefix, p) <= 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	low--;
+	if (low >= 0 && !g->route[low].best)
+		low = g->route[low].parent;
+	while (low >= 0 && !prefix_covers(&g->route[low].prefix, p))
+		low = g->route[low].parent;
+	return low;
+}
+
+static void
+print_rows(struct world_build *b, int32_t gateway)
+{
+	struct gateway_state *s = &b->gateway[gateway];
+	struct ip_addr next_hop = gateway_public_ip(b->config, gateway);
+
+	s->row = arena_array(b->arena, s->n_routes, sizeof(*s->row));
+	for (uint32_t i = 0; s->row != NULL && i < s->n_routes; i++) {
+		s->row[i] = (struct effective_route){.prefix = s->route[i].prefix,
+			.source = SOURCE_VIRTUAL_NETWORK_GATEWAY,
+			.type = EFFECTIVE_VIRTUAL_NETWORK_GATEWAY,
+			.active = s->route[i].best,
+			.next_hop = next_hop,
+			.name = b->config->connections[s->route[i].connection].name,
+			.why = s->route[i].best ? NULL : WHY_ANOTHER_CONNECTION,
+			.hop = HOP_NONE};
+	}
+}
+
 void
 gateway_routes(struct world_build *b)
 {
@@ -99,6 +155,8 @@ gateway_routes(struct world_build *b)
 			qsort(s->route, s->n_routes, sizeof(*s->route), compare);
 		for (uint32_t i = 0; i < s->n_routes; i++)
 			s->route[i].best = i == 0 || !prefix_equal(&s->route[i - 1].prefix, &s->route[i].prefix);
+		link_parents(s);
+		print_rows(b, (int32_t)g);
 	}
 }
 

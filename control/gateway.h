@@ -9,6 +9,8 @@ int gateway_interfaces(struct world_build *b);
 void gateway_tunnels(struct world_build *b);
 /* Every gateway's routes, best of each prefix first. */
 void gateway_routes(struct world_build *b);
+/* The longest best route that covers p whole, -1. */
+int32_t gateway_around(const struct gateway_state *g, const struct ip_prefix *p);
 /* Index in spec.gateway_table of the table that a service's users share; -1: it serves no route. */
 int32_t gateway_table_of(struct world_build *b, const struct gateway_service *s);
 /* What lies behind a connection: the local network gateway's prefixes, or the other VNet's space. */

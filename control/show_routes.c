@@ -41,19 +41,32 @@ route_json(const struct effective_route *r, bool disable_propagation)
 	return o;
 }
 
+struct list {
+	json_t *value;
+	bool disable_propagation;
+};
+
+static void
+route_append(void *context, const struct effective_route *r)
+{
+	struct list *l = context;
+
+	json_array_append_new(l->value, route_json(r, l->disable_propagation));
+}
+
 json_t *
 show_effective_routes(const struct show *s, const struct request *r, struct failure *f)
 {
 	const struct effective_table *t = show_subnet(s, request_argument(r, "subnet")->text, f);
-	json_t *o, *value;
+	struct list list;
+	json_t *o;
 
 	if (!t)
 		return NULL;
-	value = json_array();
-	for (uint32_t i = 0; i < t->n; i++)
-		json_array_append_new(value, route_json(&t->route[i], propagation_disabled(s, t)));
+	list = (struct list){json_array(), propagation_disabled(s, t)};
+	effective_each(t, route_append, &list);
 	o = json_object();
 	json_object_set_new(o, "nextLink", json_null());
-	json_object_set_new(o, "value", value);
+	json_object_set_new(o, "value", list.value);
 	return o;
 }

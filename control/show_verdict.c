@@ -33,18 +33,31 @@ families_check(const struct ip_addr *a, const struct ip_addr *b, struct failure 
 
 /* The effective route that stands for a destination: the longest active one. The compiled table says what
  * happens, this only lends it the vendor's words. */
-static const struct effective_route *
-route_of(const struct effective_table *t, const struct ip_addr *destination)
+struct search {
+	const struct ip_addr *destination;
+	struct effective_route best; /* the longest active one */
+	bool found;
+};
+
+static void
+search_one(void *context, const struct effective_route *r)
 {
-	const struct effective_route *best = NULL;
+	struct search *s = context;
 
-	for (uint32_t i = 0; i < t->n; i++) {
-		const struct effective_route *r = &t->route[i];
-
-		if (r->active && prefix_has(&r->prefix, destination) && (!best || r->prefix.len > best->prefix.len))
-			best = r;
+	if (r->active && prefix_has(&r->prefix, s->destination) && (!s->found || r->prefix.len > s->best.prefix.len)) {
+		s->best = *r;
+		s->found = true;
 	}
-	return best;
+}
+
+static const struct effective_route *
+route_of(const struct effective_table *t, const struct ip_addr *destination, struct effective_route *best)
+{
+	struct search s = {.destination = destination};
+
+	effective_each(t, search_one, &s);
+	*best = s.best;
+	return s.found ? best : NULL;
 }
 
 static const char *
@@ -120,6 +133,7 @@ show_next_hop(const struct show *s, const struct request *r, struct failure *f)
 	const char *subnet = request_argument(r, "subnet")->text;
 	const struct effective_table *t = show_subnet(s, subnet, f);
 	const struct effective_route *route;
+	struct effective_route best;
 	struct verdict_packet p = {
 		.source = request_argument(r, "source")->address,
 		.destination = request_argument(r, "destination")->address,
@@ -131,7 +145,7 @@ show_next_hop(const struct show *s, const struct request *r, struct failure *f)
 		return NULL;
 	p.iface = t->iface;
 	verdict_route(s->view, &p, &v);
-	route = route_of(t, &p.destination);
+	route = route_of(t, &p.destination, &best);
 
 	o = json_object();
 	json_object_set_new(o, "nextHopType", json_string(route ? effective_type_name(route->type) : "None"));
@@ -203,10 +217,11 @@ step_route(json_t *path, const struct show *s, const struct effective_table *t, 
 	struct route_verdict *v)
 {
 	const struct effective_route *route;
+	struct effective_route best;
 	json_t *o = json_object();
 
 	verdict_route(s->view, p, v);
-	route = route_of(t, &p->destination);
+	route = route_of(t, &p->destination, &best);
 	json_object_set_new(o, "stage", json_string(stage_name(STAGE_ROUTE)));
 	json_object_set_new(o, "addressPrefix", route ? prefix_json(&route->prefix) : json_null());
 	json_object_set_new(o, "nextHopType", json_string(route ? effective_type_name(route->type) : "None"));

@@ -144,6 +144,10 @@ add_subnet(struct world_build *b, struct shared_list *list, int32_t vnet, int32_
 	}
 	t->route = s != NULL ? s->row : rows_of(b, &own);
 	t->n = t->route != NULL ? e->n : 0;
+	if (e->learned != NULL && e->learned->row != NULL) {
+		t->learned = e->learned->row;
+		t->n_learned = e->learned->n_routes;
+	}
 }
 
 void

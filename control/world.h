@@ -33,6 +33,12 @@ enum effective_type {
 	EFFECTIVE_VIRTUAL_NETWORK_GATEWAY,
 };
 
+/* Why a route of the gateway lost. */
+#define WHY_ANOTHER_CONNECTION                                                                                         \
+	"another connection to this prefix has a higher routingWeight, or the same and comes first"
+#define WHY_STRONG "inside a system route of the virtual network or a peering, which is preferred"
+#define WHY_USER "a user route has the same prefix"
+
 struct effective_route {
 	struct ip_prefix prefix;
 	enum effective_source source;
@@ -47,8 +53,10 @@ struct effective_route {
 struct effective_table {
 	int32_t vnet, subnet;          /* in config */
 	uint16_t iface;                /* IFACE_NONE: the subnet is not attached here */
-	struct effective_route *route; /* sorted by prefix, winner first */
+	struct effective_route *route; /* its own, sorted by prefix, winner first */
 	uint32_t n;
+	const struct effective_route *learned; /* its gateway's, shared by all that use it; sorted, best first */
+	uint32_t n_learned;
 };
 
 /* Told, not refused: a 0/0 user route widens VirtualNetwork, a next hop out of reach, ... */
@@ -74,6 +82,9 @@ int world_build(struct config *config, struct names *names, struct iface_ids *id
 	struct config_errors *errors);
 void world_free(struct world *w);
 
+/* All routes of a table by prefix, winner first: the gateway's as they stand among the subnet's own. */
+void effective_each(
+	const struct effective_table *t, void (*each)(void *context, const struct effective_route *r), void *context);
 const char *effective_type_name(enum effective_type t);
 const char *effective_source_name(enum effective_source s);
 const struct effective_table *world_table(const struct world *w, const char *vnet, const char *subnet);

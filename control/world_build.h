@@ -21,6 +21,7 @@ struct gateway_route {
 	int32_t connection;  /* in config */
 	uint16_t weight;     /* its routingWeight */
 	bool best;           /* of those with this prefix */
+	int32_t parent;      /* the nearest best one around it, its own prefix's for others; -1 */
 	struct hop_spec hop; /* as the gateway itself forwards: no peering is crossed */
 };
 
@@ -28,7 +29,8 @@ struct gateway_state {
 	uint16_t iface;
 	struct gateway_route *route; /* sorted by prefix, best first */
 	uint32_t n_routes;
-	struct route_spec *forward; /* sorted by prefix: what it does with packets that subnets send to it */
+	struct effective_route *row; /* the same as tools print them where nothing else speaks */
+	struct route_spec *forward;  /* sorted by prefix: what it does with packets that subnets send to it */
 	uint32_t n_forward;
 };
 

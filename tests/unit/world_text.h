@@ -60,29 +60,40 @@ world_text_free(struct world_text *t)
 	iface_ids_free(t->ids);
 }
 
+struct world_lines {
+	char text[16384];
+	size_t used;
+};
+
+static inline void
+world_line(void *context, const struct effective_route *r)
+{
+	struct world_lines *l = context;
+	char prefix[ADDRESS_TEXT_MAX], hop[ADDRESS_TEXT_MAX] = "-";
+
+	if (l->used >= sizeof(l->text))
+		return;
+	if (r->next_hop.family != IP_NONE)
+		address_text(&r->next_hop, hop, sizeof(hop));
+	l->used += (size_t)snprintf(l->text + l->used, sizeof(l->text) - l->used, "%s %s %s %s %s %s\n",
+		r->active ? "Active" : "Invalid", effective_source_name(r->source),
+		prefix_text(&r->prefix, prefix, sizeof(prefix)), effective_type_name(r->type), hop,
+		r->name ? r->name : "-");
+}
+
 /* One line per route: "STATE SOURCE PREFIX TYPE NEXTHOP NAME", "-" for what there is not. */
 static inline const char *
 world_print(const struct world_text *t, const char *vnet, const char *subnet)
 {
-	static char text[16384];
+	static struct world_lines lines;
 	const struct effective_table *table = world_table(t->world, vnet, subnet);
-	size_t used = 0;
 
-	text[0] = '\0';
+	lines.text[0] = '\0';
+	lines.used = 0;
 	if (table == NULL)
 		fail_msg("no table for %s/%s", vnet, subnet);
-	for (uint32_t i = 0; i < table->n && used < sizeof(text); i++) {
-		const struct effective_route *r = &table->route[i];
-		char prefix[ADDRESS_TEXT_MAX], hop[ADDRESS_TEXT_MAX] = "-";
-
-		if (r->next_hop.family != IP_NONE)
-			address_text(&r->next_hop, hop, sizeof(hop));
-		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s %s %s %s %s %s\n",
-			r->active ? "Active" : "Invalid", effective_source_name(r->source),
-			prefix_text(&r->prefix, prefix, sizeof(prefix)), effective_type_name(r->type), hop,
-			r->name ? r->name : "-");
-	}
-	return text;
+	effective_each(table, world_line, &lines);
+	return lines.text;
 }
 
 /* ---- what a packet meets ------------------------------------------------------------- */
