@@ -15,16 +15,16 @@
 #define IF(from, test, value, yes, no) BPF_JUMP(BPF_JMP | (test) | BPF_K, value, (yes) - (from)-1, (no) - (from)-1)
 #define NEITHER 4
 #define IPV4 (NEITHER + 1)
-#define IPV4_PORTS (IPV4 + 12)
-#define IPV6 (IPV4_PORTS + 2)
-#define IPV6_PORTS (IPV6 + 28)
-#define PORTS (IPV6_PORTS + 1)
-#define FOLD (PORTS + 9)
+#define IPV6 (IPV4 + 14)
+#define SPI (IPV6 + 30)
+#define PORTS (SPI + 2)
+#define JOIN (PORTS + 5)
+#define FOLD (JOIN + 4)
 #define PROGRAM_LENGTH (FOLD + 4)
 
-/* X carries source xor destination of the addresses, M[0] takes it over; then source xor
- * destination port, where TCP or UDP is whole and follows the IP header at once. Multiplied, so
- * that neighbours in the low bits spread. What is too short goes to queue 0, as does no IP. */
+/* X carries source xor destination of the addresses, M[0] takes it over; then source xor destination port, where
+ * TCP or UDP is whole and follows the IP header at once, or the SPI of ESP, which alone tells a tunnel's SAs apart.
+ * Multiplied, so that neighbours in the low bits spread. What is too short goes to queue 0, as does no IP. */
 static struct sock_filter fanout_program[] = {
 	BPF_STMT(BPF_LDX | BPF_IMM, 0),
 	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_PROTOCOL)),
@@ -38,10 +38,10 @@ static struct sock_filter fanout_program[] = {
 	BPF_STMT(BPF_LD | BPF_H | BPF_ABS, NET(6)),
 	IF(IPV4 + 8, BPF_JSET, 0x3fff, FOLD, IPV4 + 9),
 	BPF_STMT(BPF_LD | BPF_B | BPF_ABS, NET(9)),
-	IF(IPV4 + 10, BPF_JEQ, IPPROTO_TCP, IPV4_PORTS, IPV4 + 11),
-	IF(IPV4 + 11, BPF_JEQ, IPPROTO_UDP, IPV4_PORTS, FOLD),
-	[IPV4_PORTS] = BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, NET(0)),
-	BPF_STMT(BPF_JMP | BPF_JA, PORTS - IPV4_PORTS - 2),
+	BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, NET(0)),
+	IF(IPV4 + 11, BPF_JEQ, IPPROTO_TCP, PORTS, IPV4 + 12),
+	IF(IPV4 + 12, BPF_JEQ, IPPROTO_UDP, PORTS, IPV4 + 13),
+	IF(IPV4 + 13, BPF_JEQ, IPPROTO_ESP, SPI, FOLD),
 
 	[IPV6] = MIX(8),
 	MIX(12),
@@ -53,16 +53,20 @@ static struct sock_filter fanout_program[] = {
 	MIX(36),
 	BPF_STMT(BPF_STX, 0),
 	BPF_STMT(BPF_LD | BPF_B | BPF_ABS, NET(6)),
-	IF(IPV6 + 26, BPF_JEQ, IPPROTO_TCP, IPV6_PORTS, IPV6 + 27),
-	IF(IPV6 + 27, BPF_JEQ, IPPROTO_UDP, IPV6_PORTS, FOLD),
-	[IPV6_PORTS] = BPF_STMT(BPF_LDX | BPF_IMM, 40),
+	BPF_STMT(BPF_LDX | BPF_IMM, 40),
+	IF(IPV6 + 27, BPF_JEQ, IPPROTO_TCP, PORTS, IPV6 + 28),
+	IF(IPV6 + 28, BPF_JEQ, IPPROTO_UDP, PORTS, IPV6 + 29),
+	IF(IPV6 + 29, BPF_JEQ, IPPROTO_ESP, SPI, FOLD),
+
+	[SPI] = BPF_STMT(BPF_LD | BPF_W | BPF_IND, NET(0)),
+	BPF_STMT(BPF_JMP | BPF_JA, JOIN - SPI - 2),
 
 	[PORTS] = BPF_STMT(BPF_LD | BPF_H | BPF_IND, NET(0)),
 	BPF_STMT(BPF_ST, 1),
 	BPF_STMT(BPF_LD | BPF_H | BPF_IND, NET(2)),
 	BPF_STMT(BPF_LDX | BPF_MEM, 1),
 	BPF_STMT(BPF_ALU | BPF_XOR | BPF_X, 0),
-	BPF_STMT(BPF_LDX | BPF_MEM, 0),
+	[JOIN] = BPF_STMT(BPF_LDX | BPF_MEM, 0),
 	BPF_STMT(BPF_ALU | BPF_XOR | BPF_X, 0),
 	BPF_STMT(BPF_MISC | BPF_TAX, 0),
 	BPF_STMT(BPF_STX, 0),

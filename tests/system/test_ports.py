@@ -56,6 +56,30 @@ def af_packet_two_queues():
     assert text.count("rx_queues=2 tx_queues=2 rss=1") == 2, text
 
 
+ESP = """
+import socket, struct, sys
+to = sys.argv[1]
+s = socket.socket(socket.AF_INET6 if ":" in to else socket.AF_INET, socket.SOCK_RAW, 50)
+for number in range(128):
+    s.sendto(struct.pack("!II40xH", 0x1000 + number // 2, number, 3000 + number // 2), (to, 0))
+"""
+
+
+@case
+def af_packet_spreads_a_tunnel_by_its_spis():
+    """All between two addresses: each SA comes to one worker, many SAs to both, in either family."""
+    for to in ("10.9.0.2", "fd09::2"):
+        with lab() as (a, x, _):
+            with Bridge(x, "af_packet:if=x0", "af_packet:if=x1", 2, PORT_BRIDGE_SPREAD="1") as bridge:
+                pings(a, to)
+                a.run("python3", "-c", ESP, to)
+                bridge.end()
+                flows = [int(n) for n in re.findall(r"worker \d flows=(\d+)", bridge.output())]
+                several = int(re.search(r"several flows=(\d+)", bridge.output()).group(1))
+                # Beside the 64 there are ARP, ND and echo.
+                assert min(flows) > 20 and 64 <= sum(flows) < 72 and several <= 3, bridge.output()
+
+
 @case
 def af_xdp_in_driver_mode():
     programs = steer_programs()
