@@ -2,11 +2,12 @@
  * the gateway, the platform's address, and, as the vendor has it, the prefixes of the subnet's user routes: a
  * user route for 0.0.0.0/0 makes every address VirtualNetwork and none Internet, which deserves a warning.
  *
+ * What lies behind a gateway is its table of routes, which all its users share.
  * Tables answer by longest prefix alone, so each prefix gets its own bits and those of all prefixes around it.
  */
 #include "control/service_tags.h"
 
-#include "control/peering.h"
+#include "control/gateway.h"
 
 #include <stdlib.h>
 
@@ -48,8 +49,8 @@ add_gateway(struct world_build *b, struct tags_spec *t, int32_t vnet)
 
 	if (s.gateway == CFG_NONE)
 		return;
-	for (uint32_t i = 0; i < b->gateway[s.gateway].n_routes; i++)
-		add(b, t, &b->gateway[s.gateway].route[i].prefix, TAG_BIT_VNET);
+	s.crosses = false; /* where a packet may go is no matter here: one table for all */
+	t->gateway = (uint32_t)(gateway_table_of(b, &s) + 1);
 }
 
 static void

@@ -126,6 +126,7 @@ struct tag_spec {
 struct tags_spec {
 	struct tag_spec *tag;
 	uint32_t n;
+	uint32_t gateway; /* 1 + index in gateway_tables: all its prefixes are TAG_BIT_VNET too; 0 = none */
 };
 
 struct acl_port_range {

@@ -40,11 +40,12 @@ uint32_t routes_lookup_v6(const struct routes *r, const uint8_t destination[16])
 /* Worker. Set the hop of at most BURST_MAX packets that have none, each by the table of its own ingress interface. */
 void routes_lookup_burst(const struct iface *iface, struct packet *const *pkt, uint16_t n);
 
-struct tags *tags_build(const struct tags_spec *spec, char *error, size_t error_size);
+/* gateway may be NULL; a reference is taken. */
+struct tags *tags_build(const struct tags_spec *spec, struct gateway_table *gateway, char *error, size_t error_size);
 struct tags *tags_ref(struct tags *t);
 uint64_t tags_spec_hash(const struct tags_spec *spec);
 uint64_t tags_hash(const struct tags *t);
-bool tags_same(const struct tags *t, const struct tags_spec *spec);
+bool tags_same(const struct tags *t, const struct tags_spec *spec, const struct gateway_table *gateway);
 void tags_free(struct tags *t);
 /* TAG_BIT_*; an address no prefix covers is TAG_BIT_INTERNET. */
 uint8_t tags_lookup(const struct tags *t, uint8_t family, const uint8_t address[16]);

@@ -1,16 +1,21 @@
-/* Service tags: which tags an address carries as seen from one subnet, by longest prefix. */
-#include "dataplane/prefix_list.h"
-#include "dataplane/route.h"
+/* Service tags: which tags an address carries as seen from one subnet, by longest prefix.
+ *
+ * What lies behind a gateway is VirtualNetwork for all who use it, and may be very much: the table of its routes is
+ * asked, which they share, where the own prefixes have not said so already.
+ */
+#include "dataplane/gateway_table.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct tags {
 	struct intervals4 v4;
 	struct intervals6 v6;
-	struct prefix_list content; /* value = bits */
-	uint64_t hash;              /* of the spec */
+	struct gateway_table *gateway; /* a reference, or NULL */
+	struct prefix_list content;    /* value = bits */
+	uint64_t hash;                 /* of the spec */
 	uint32_t references;
 };
 
@@ -37,7 +42,7 @@ take_content(struct tags *t, const struct tags_spec *spec, char *error, size_t e
 }
 
 struct tags *
-tags_build(const struct tags_spec *spec, char *error, size_t error_size)
+tags_build(const struct tags_spec *spec, struct gateway_table *gateway, char *error, size_t error_size)
 {
 	struct tags *t = calloc(1, sizeof(*t));
 
@@ -47,6 +52,7 @@ tags_build(const struct tags_spec *spec, char *error, size_t error_size)
 	}
 	t->references = 1;
 	t->hash = tags_spec_hash(spec);
+	t->gateway = gateway == NULL ? NULL : gateway_table_ref(gateway);
 	if (take_content(t, spec, error, error_size) != 0)
 		goto fail;
 	if (intervals4_build(&t->v4, t->content.entry, t->content.n, TAG_BIT_INTERNET) != 0 ||
@@ -72,6 +78,7 @@ tags_free(struct tags *t)
 {
 	if (t == NULL || __atomic_sub_fetch(&t->references, 1, __ATOMIC_ACQ_REL) > 0)
 		return;
+	gateway_table_free(t->gateway);
 	intervals4_clear(&t->v4);
 	intervals6_clear(&t->v6);
 	prefix_list_clear(&t->content);
@@ -85,25 +92,48 @@ tags_hash(const struct tags *t)
 }
 
 bool
-tags_same(const struct tags *t, const struct tags_spec *spec)
+tags_same(const struct tags *t, const struct tags_spec *spec, const struct gateway_table *gateway)
 {
 	struct tags other = {0};
 	char error[128];
 	bool same;
 
-	if (t->content.n != spec->n)
+	if (t->gateway != gateway || t->content.n != spec->n)
 		return false;
 	same = take_content(&other, spec, error, sizeof(error)) == 0 && prefix_list_equal(&other.content, &t->content);
 	prefix_list_clear(&other.content);
 	return same;
 }
 
+static uint32_t
+v4(const uint8_t address[16])
+{
+	return (uint32_t)address[0] << 24 | (uint32_t)address[1] << 16 | (uint32_t)address[2] << 8 | address[3];
+}
+
+static bool
+behind_gateway(const struct gateway_table *g, uint8_t family, const uint8_t address[16])
+{
+	uint32_t address4 = v4(address);
+	uint8_t address6[1][16];
+	uint64_t strength;
+
+	if (family == IP_V4) {
+		gateway_table_lookup_v4(g, &address4, &strength, 1);
+	} else {
+		memcpy(address6[0], address, sizeof(address6[0]));
+		gateway_table_lookup_v6(g, address6, &strength, 1);
+	}
+	return strength != 0;
+}
+
 uint8_t
 tags_lookup(const struct tags *t, uint8_t family, const uint8_t address[16])
 {
-	if (family == IP_V6)
-		return (uint8_t)intervals6_find(&t->v6, intervals6_key(address));
+	uint8_t bits = family == IP_V6 ? (uint8_t)intervals6_find(&t->v6, intervals6_key(address))
+				       : (uint8_t)intervals4_find(&t->v4, v4(address));
 
-	return (uint8_t)intervals4_find(&t->v4,
-		(uint32_t)address[0] << 24 | (uint32_t)address[1] << 16 | (uint32_t)address[2] << 8 | address[3]);
+	if (t->gateway != NULL && !(bits & TAG_BIT_VNET) && behind_gateway(t->gateway, family, address))
+		bits = (uint8_t)((bits | TAG_BIT_VNET) & ~TAG_BIT_INTERNET);
+	return bits;
 }

@@ -183,6 +183,14 @@ acl_make(struct build *b, uint32_t i)
 
 /* ---- tags ---------------------------------------------------------------------------------- */
 
+static struct gateway_table *
+tags_gateway(const struct build *b, uint32_t i)
+{
+	uint32_t gateway = b->spec->tags[i].gateway;
+
+	return gateway > 0 ? b->view->gateway_table[gateway - 1] : NULL;
+}
+
 static uint64_t
 tags_wanted(const struct build *b, uint32_t i)
 {
@@ -200,7 +208,7 @@ tags_share(struct build *b, uint32_t i, uint32_t k)
 {
 	struct tags *former = b->previous->tags[k];
 
-	if (!tags_same(former, &b->spec->tags[i]))
+	if (!tags_same(former, &b->spec->tags[i], tags_gateway(b, i)))
 		return false;
 	b->view->tags[i] = tags_ref(former);
 	return true;
@@ -209,7 +217,7 @@ tags_share(struct build *b, uint32_t i, uint32_t k)
 static bool
 tags_make(struct build *b, uint32_t i)
 {
-	b->view->tags[i] = tags_build(&b->spec->tags[i], b->error, b->error_size);
+	b->view->tags[i] = tags_build(&b->spec->tags[i], tags_gateway(b, i), b->error, b->error_size);
 	return b->view->tags[i] != NULL;
 }
 

@@ -547,7 +547,7 @@ verdicts_equal_the_stage(void **state)
 	struct tag_spec tag[] = {{{at(2, 0), 24}, TAG_BIT_VNET}, {{at(1, 0), 24}, TAG_BIT_VNET}};
 	struct acl_rule_spec r = {.protocol = -1, .allow = true, .name = 300, .source.tag = TAG_BIT_VNET};
 	char error[128] = "";
-	struct tags *tags = tags_build(&(struct tags_spec){tag, 2}, error, sizeof(error));
+	struct tags *tags = tags_build(&(struct tags_spec){tag, 2, 0}, NULL, error, sizeof(error));
 	uint32_t allowed = 0;
 
 	assert_non_null(tags);

@@ -74,13 +74,10 @@ only_connected_carries(void **state)
 static uint8_t
 tag_bits(const struct world_text *t, const char *iface, const char *address)
 {
-	const struct tags_spec *spec = &t->world->spec.tags[t->world->spec.iface[world_iface(t, iface)].tags];
-	char error[200];
-	struct tags *tags = tags_build(spec, error, sizeof(error));
+	struct tags *tags = world_tags(t->world, t->world->spec.iface[world_iface(t, iface)].tags);
 	struct ip_addr a;
 	uint8_t bits;
 
-	assert_non_null(tags);
 	assert_int_equal(address_parse(address, &a), 0);
 	bits = tags_lookup(tags, a.family, a.b);
 	tags_free(tags);

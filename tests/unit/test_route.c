@@ -486,16 +486,16 @@ tags_equal_a_list(void **state)
 	for (uint32_t round = 0; round < 2000; round++) {
 		struct route_spec r[60];
 		struct tag_spec tag[60];
-		struct tags_spec spec = {tag, random_routes(r, 1 + below(60), 1 + below(5), 1)};
+		struct tags_spec spec = {tag, random_routes(r, 1 + below(60), 1 + below(5), 1), 0};
 		struct dumb d = {r, NULL, spec.n, 0};
 		char error[200];
 		struct tags *t;
 
 		for (uint32_t i = 0; i < spec.n; i++)
 			tag[i] = (struct tag_spec){r[i].prefix, (uint8_t)(r[i].hop & 0xf)};
-		t = tags_build(&spec, error, sizeof(error));
+		t = tags_build(&spec, NULL, error, sizeof(error));
 		assert_non_null(t);
-		assert_true(tags_same(t, &spec));
+		assert_true(tags_same(t, &spec, NULL));
 		for (uint32_t i = 0; i < 100; i++) {
 			struct ip_addr a = probe(&d, i % 2 ? IP_V4 : IP_V6, 4);
 			const struct route_spec *best = dumb_longest(r, spec.n, &a);
@@ -503,7 +503,7 @@ tags_equal_a_list(void **state)
 			assert_int_equal(tags_lookup(t, a.family, a.b), best ? best->hop & 0xf : TAG_BIT_INTERNET);
 		}
 		tag[0].bits ^= 1;
-		assert_false(tags_same(t, &spec));
+		assert_false(tags_same(t, &spec, NULL));
 		tags_free(t);
 	}
 }

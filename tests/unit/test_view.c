@@ -76,7 +76,7 @@ describe(void)
 		d->rule[i] = (struct acl_rule_spec){.protocol = (int16_t)(i % 256), .name = i};
 		d->acl[i] = (struct acl_spec){&d->rule[i], 1};
 		d->tag[i] = (struct tag_spec){{address_from_v4(i << 16), 16}, TAG_BIT_VNET};
-		d->tags[i] = (struct tags_spec){&d->tag[i], 1};
+		d->tags[i] = (struct tags_spec){&d->tag[i], 1, 0};
 	}
 	return d;
 }

@@ -365,12 +365,10 @@ security_groups(void **state)
 static uint8_t
 bits(const struct world_text *t, const char *name, const char *address)
 {
-	char error[200];
-	struct tags *tags = tags_build(&t->world->spec.tags[iface(t, name)->tags], error, sizeof(error));
+	struct tags *tags = world_tags(t->world, iface(t, name)->tags);
 	struct ip_addr a;
 	uint8_t b;
 
-	assert_non_null(tags);
 	assert_int_equal(address_parse(address, &a), 0);
 	b = tags_lookup(tags, a.family, a.b);
 	tags_free(tags);

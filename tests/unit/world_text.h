@@ -122,6 +122,24 @@ world_routes_of(const struct world *w, uint16_t iface)
 	return r;
 }
 
+/* The compiled tag table with this index. */
+static inline struct tags *
+world_tags(const struct world *w, uint32_t tags)
+{
+	const struct tags_spec *spec = &w->spec.tags[tags];
+	struct gateway_table *gateway = NULL;
+	char error[200] = "";
+	struct tags *t;
+
+	if (spec->gateway > 0)
+		gateway = gateway_table_build(&w->spec.gateway_table[spec->gateway - 1], error, sizeof(error));
+	t = tags_build(spec, gateway, error, sizeof(error));
+	gateway_table_free(gateway);
+	if (t == NULL)
+		fail_msg("%s", error);
+	return t;
+}
+
 static inline const struct hop_spec *
 world_lookup(const struct world *w, const struct world_routes *r, const struct ip_addr *a)
 {
