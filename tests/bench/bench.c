@@ -3,8 +3,8 @@
  * Usage: bench [--quick | --full | --smoke] [--json FILE] [--list] [NAME...]; a NAME is part of a scenario's name, or
  * several parts with commas between them.
  *
- * Every scenario is measured in two passes, the second after all others have had their first. No figure passes or
- * fails: on a shared machine compare within one run. README.md tells what the columns mean.
+ * Every scenario is measured in several passes, each after all others have had theirs. No figure passes or fails: on a
+ * shared machine compare within one run. README.md tells what the columns mean.
  */
 #include "bench.h"
 #include "world.h"
@@ -26,12 +26,12 @@
 #define CPUS 2 /* as many as scenarios have workers */
 
 static const struct effort efforts[] = {
-	[DEPTH_QUICK] = {.bursts = 1000, .at_most = UINT32_MAX, .cold = 24576},
-	[DEPTH_DEFAULT] = {.bursts = 2000, .at_most = UINT32_MAX, .cold = 24576},
-	[DEPTH_FULL] = {.bursts = 4000, .at_most = UINT32_MAX, .cold = 24576},
+	[DEPTH_QUICK] = {.bursts = 500, .at_most = UINT32_MAX},
+	[DEPTH_DEFAULT] = {.bursts = 600, .at_most = UINT32_MAX},
+	[DEPTH_FULL] = {.bursts = 2000, .at_most = UINT32_MAX},
 };
 /* Does every scenario's packet come out? Every line of the table, little of each. */
-static const struct effort smoke = {.bursts = 4, .at_most = 5000, .cold = 1024};
+static const struct effort smoke = {.bursts = 4, .at_most = 5000};
 
 static struct {
 	enum bench_depth depth;
@@ -102,36 +102,46 @@ bench_clock_cost(void)
 	return least;
 }
 
-/* The lesser minimum; medians in the middle. */
-static struct figure
-join(const struct figure *a, const struct figure *b)
+/* One number of each pass, in order. */
+static void
+collect(const struct result *r, size_t offset, double sorted[PASSES])
 {
-	return (struct figure){RTE_MIN(a->min, b->min), (a->median + b->median) / 2};
+	for (int i = 0; i < PASSES; i++)
+		memcpy(&sorted[i], (const char *)&r->pass[i] + offset, sizeof(sorted[i]));
+	qsort(sorted, PASSES, sizeof(*sorted), compare);
+}
+
+static double
+middle(const struct result *r, size_t offset)
+{
+	double sorted[PASSES];
+
+	collect(r, offset, sorted);
+	return sorted[PASSES / 2];
 }
 
 static bool
-differ(const struct figure *a, const struct figure *b)
+differ(const struct result *r, size_t offset)
 {
-	double low = RTE_MIN(a->min, b->min), high = RTE_MAX(a->min, b->min);
+	double sorted[PASSES];
 
-	return high > low * (1 + NOISE);
+	collect(r, offset, sorted);
+	return sorted[PASSES - 2] > sorted[1] * (1 + NOISE);
 }
+
+_Static_assert(sizeof(struct pass) % sizeof(double) == 0, "a pass is numbers and nothing else");
 
 static void
 conclude(struct result *r)
 {
-	const struct pass *a = &r->pass[0], *b = &r->pass[1];
+	for (size_t at = 0; at < sizeof(struct pass); at += sizeof(double)) {
+		double number = middle(r, at);
 
-	for (int kind = 0; kind < KIND_COUNT; kind++)
-		r->both.kind[kind] = join(&a->kind[kind], &b->kind[kind]);
-	for (int i = 0; i < STAGE_COUNT; i++)
-		r->both.stage[i] = join(&a->stage[i], &b->stage[i]);
-	r->both.raw = join(&a->raw, &b->raw);
-	r->both.alone = join(&a->alone, &b->alone);
-	r->both.speedup = (a->speedup + b->speedup) / 2;
-	r->noisy = differ(&a->kind[KIND_PATH], &b->kind[KIND_PATH]) ||
-		   differ(&a->kind[KIND_TOTAL], &b->kind[KIND_TOTAL]) || differ(&a->raw, &b->raw) ||
-		   differ(&a->alone, &b->alone);
+		memcpy((char *)&r->middle + at, &number, sizeof(number));
+	}
+	r->noisy = differ(r, offsetof(struct pass, kind[KIND_PATH].min)) ||
+		   differ(r, offsetof(struct pass, kind[KIND_TOTAL].min)) ||
+		   differ(r, offsetof(struct pass, raw.min)) || differ(r, offsetof(struct pass, alone.min));
 }
 
 /* ---- which, and how much ---------------------------------------------------------------------------------- */
@@ -217,11 +227,12 @@ run_smoke(const struct result *r, uint32_t n)
 static void
 run(struct result *r, uint32_t n)
 {
-	for (uint32_t i = 0; i < n; i++)
-		one_pass(r[i].scenario, &r[i].pass[0]);
+	for (int pass = 0; pass < PASSES - 1; pass++)
+		for (uint32_t i = 0; i < n; i++)
+			one_pass(r[i].scenario, &r[i].pass[pass]);
 	report_head();
 	for (uint32_t i = 0; i < n; i++) {
-		one_pass(r[i].scenario, &r[i].pass[1]);
+		one_pass(r[i].scenario, &r[i].pass[PASSES - 1]);
 		conclude(&r[i]);
 		report_line(&r[i]);
 	}

@@ -42,7 +42,7 @@ struct scenario {
 	bool fresh;             /* each packet opens a flow */
 	bool open;              /* measured is the tunnel's far end: packets are sealed first, untimed */
 	uint16_t burst;         /* packets ready at once; 0: RX_BURST, a worker's own */
-	bool cold;              /* packets come from L3: thousands are filled before the first is taken */
+	bool cold; /* packets come from L3: thousands are filled and pushed out before the first is taken */
 };
 
 extern const struct scenario bench_scenarios[];
@@ -52,7 +52,6 @@ extern const uint32_t bench_scenarios_n;
 struct effort {
 	uint32_t bursts;  /* of each kind and pass */
 	uint32_t at_most; /* routes, flows and tunnels */
-	uint32_t cold;    /* packets filled before the first is taken, where they are to come from L3 */
 };
 
 /* ---- figures ------------------------------------------------------------------------------------ */
@@ -78,14 +77,15 @@ struct pass {
 	double speedup;
 };
 
-/* Two passes, some time apart, in one. */
+#define PASSES 5
+#define NOISE 0.05
+
+/* Passes, some time apart, and their middle: a neighbour's bad moment is not in it, nor a moment of higher clock. */
 struct result {
 	const struct scenario *scenario;
-	struct pass pass[2], both;
-	bool noisy; /* their minima differ by more than NOISE */
+	struct pass pass[PASSES], middle;
+	bool noisy; /* minima differ by more than NOISE even without the least and the largest */
 };
-
-#define NOISE 0.05
 
 /* The next number after *state, which may be anything at first. */
 uint32_t bench_random(uint32_t *state);

@@ -144,16 +144,17 @@ measure(struct pair *p, struct pass *pass)
 void
 pair_pass(const struct scenario *s, const struct effort *effort, struct pass *pass)
 {
+	uint32_t rounds = RTE_MAX(effort->bursts / 4, 1u);
 	struct pair *p = aligned_alloc(RTE_CACHE_LINE_SIZE, sizeof(*p));
 
 	if (p == NULL)
 		exit(1);
-	*p = (struct pair){.rounds = effort->bursts};
+	*p = (struct pair){.rounds = rounds};
 	for (uint16_t i = 0; i < WORKERS; i++) {
 		struct side *side = &p->side[i];
 
 		side->pair = p;
-		side->sample = bench_array(effort->bursts, sizeof(double));
+		side->sample = bench_array(rounds, sizeof(double));
 		rig_make(&side->rig, s, i, ROUND);
 	}
 	rig_ready(&p->side[0].rig);

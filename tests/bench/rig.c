@@ -132,10 +132,12 @@ resolve(struct rig *r)
 static void
 prime(struct rig *r)
 {
+	uint32_t at_once = RTE_MIN(r->n, (uint32_t)AT_ONCE);
+
 	r->traffic.in_turn = true;
 	r->traffic.serial = 0;
 	while (r->traffic.serial < r->traffic.flows) {
-		uint32_t n = RTE_MIN(r->traffic.flows - r->traffic.serial, (uint32_t)AT_ONCE);
+		uint32_t n = RTE_MIN(r->traffic.flows - r->traffic.serial, at_once);
 
 		for (uint32_t i = 0; i < n; i++)
 			traffic_fill(&r->traffic, r->packet[i]);

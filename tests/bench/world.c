@@ -9,7 +9,7 @@
 
 #define CAPACITY_MIN 16384
 #define CAPACITY_FRESH (1u << 20) /* more than a pass opens */
-#define COLD_DESCRIPTORS 32768
+#define COLD_DESCRIPTORS 8192
 #define HOT_DESCRIPTORS 1024
 
 static char text[4 << 20];
