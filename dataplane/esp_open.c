@@ -402,13 +402,9 @@ remote_check(struct worker *w, const struct sa *sa, const struct tunnel *t, cons
 static inline void
 enter_gateway(struct packet *p, const struct tunnel *t)
 {
-	struct rte_mbuf *m = p->m;
-
 	p->iface = t->gateway;
 	p->tunnel = t->id;
-	m->data_off = (uint16_t)(p->l3 - (uint8_t *)m->buf_addr);
-	m->data_len = p->l3_len;
-	m->pkt_len = p->l3_len;
+	packet_trim(p, 0);
 }
 
 static inline enum drop_reason

@@ -5,8 +5,7 @@
  * A number is below the SA's durable reserve and below the end of its numbers, or the packet is
  * dropped. Numbers that were taken and not used are lost, never used again.
  *
- * Headers: RFC 4301 section 5.1.2, ECN by RFC 6040 (normal mode). The buffer holds the L3 packet,
- * nothing before it and nothing after it (hop.c).
+ * Headers: RFC 4301 section 5.1.2, ECN by RFC 6040 (normal mode). The packet's buffer is made to fit when it is sent.
  */
 #include "dataplane/checksum.h"
 #include "dataplane/esp.h"
@@ -199,11 +198,6 @@ finish_v6(uint8_t *ip, uint16_t total, uint8_t tos)
 static inline void
 become_outer(struct packet *p, const struct tunnel *t, const struct esp_outer *o, uint8_t *ip, uint16_t total)
 {
-	struct rte_mbuf *m = p->m;
-
-	m->data_off = (uint16_t)(ip - (uint8_t *)m->buf_addr);
-	m->data_len = total;
-	m->pkt_len = total;
 	p->l3 = ip;
 	p->l3_len = total;
 	p->l4_off = o->ip_length;

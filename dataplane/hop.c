@@ -1,7 +1,7 @@
 /* Hop: what every router owes the next one: TTL, MTU, MSS. Packets too large are set aside to be
  * split, or their sender is told (RFC 1191, RFC 8201).
  *
- * Worker only. Afterwards the mbuf holds exactly the L3 packet: link header and padding are gone.
+ * Worker only.
  */
 #include "dataplane/mss.h"
 #include "dataplane/worker.h"
@@ -47,17 +47,6 @@ clamp(const struct tunnel *t, struct packet *p)
 		mss_clamp(p, t->tcp_mss ? RTE_MIN(t->tcp_mss, fits) : fits);
 }
 
-/* The buffer starts at the IP header and ends with the packet: stages that seal or send rely on it. */
-static void
-trim(struct packet *p)
-{
-	struct rte_mbuf *m = p->m;
-
-	m->data_off = (uint16_t)(p->l3 - (uint8_t *)m->buf_addr);
-	m->data_len = p->l3_len;
-	m->pkt_len = p->l3_len;
-}
-
 /* True: stays in the burst. */
 static bool
 prepare(struct worker *w, struct packet *p)
@@ -88,7 +77,6 @@ prepare(struct worker *w, struct packet *p)
 		ttl_decrement(p);
 	if (tunnel)
 		clamp(&v->tunnel[p->tunnel], p);
-	trim(p);
 	return true;
 }
 

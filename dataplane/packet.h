@@ -29,6 +29,7 @@ enum packet_flag {
 	PKT_MOVED = 1 << 9,      /* handed off by another worker: already spread */
 	PKT_FORWARDED = 1 << 10, /* source outside the sending subnet: an NVA of that subnet sent it */
 	PKT_UPLINK = 1 << 11,    /* came in by an uplink: may be ESP for us */
+	PKT_FILTERED = 1 << 12,  /* came in from a subnet with security groups */
 };
 
 struct packet {
@@ -64,9 +65,9 @@ _Static_assert(offsetof(struct packet, v4) + 8 <= RTE_CACHE_LINE_SIZE, "IPv4 nee
 
 struct burst {
 	uint16_t n;
-	bool tunnels;  /* some packet goes into a tunnel */
-	uint16_t seen; /* flags that some packet had when it was parsed */
-	uint16_t used; /* slots handed out: slot[used++] is the next free one, up to BURST_MAX */
+	bool tunnels, filtered; /* some packet goes into a tunnel, to a subnet with security groups */
+	uint16_t seen;          /* flags that some packet had when it was parsed */
+	uint16_t used;          /* slots handed out: slot[used++] is the next free one, up to BURST_MAX */
 	struct packet *pkt[BURST_MAX];
 	struct packet slot[BURST_MAX];
 };
@@ -81,6 +82,17 @@ burst_compact(struct burst *b)
 		if (b->pkt[i])
 			b->pkt[kept++] = b->pkt[i];
 	b->n = kept;
+}
+
+/* The buffer holds `before` bytes and the L3 packet, and nothing else: no link padding, no trailer of a tunnel. */
+static inline void
+packet_trim(struct packet *p, uint16_t before)
+{
+	struct rte_mbuf *m = p->m;
+
+	m->data_off = (uint16_t)(p->l3 - (uint8_t *)m->buf_addr - before);
+	m->data_len = (uint16_t)(p->l3_len + before);
+	m->pkt_len = m->data_len;
 }
 
 /* Source or destination in control's form. */

@@ -272,6 +272,12 @@ mac_is_ours(const struct rte_ether_addr *mac, const struct iface *i)
 	return likely(rte_is_same_ether_addr(mac, &i->mac)) || rte_is_multicast_ether_addr(mac);
 }
 
+static inline uint16_t
+link_flags(const struct iface *i)
+{
+	return (i->kind == IFACE_UPLINK ? PKT_UPLINK : 0) | (i->filter_in | i->filter_out ? PKT_FILTERED : 0);
+}
+
 /* Link header: which interface, which protocol. Returns PARSE_OK with *l3 and *type, or why not. */
 static enum drop_reason
 parse_link(const struct view *v, struct packet *p, uint16_t port, uint8_t **l3, uint16_t *type)
@@ -301,8 +307,7 @@ parse_link(const struct view *v, struct packet *p, uint16_t port, uint8_t **l3, 
 		return DROP_NO_INTERFACE;
 	if (unlikely(!mac_is_ours(&eth->dst_addr, &v->iface[p->iface])))
 		return DROP_NOT_OUR_MAC;
-	if (v->iface[p->iface].kind == IFACE_UPLINK)
-		p->flags |= PKT_UPLINK;
+	p->flags |= link_flags(&v->iface[p->iface]);
 	*l3 = rte_pktmbuf_mtod_offset(m, uint8_t *, off);
 	return PARSE_OK;
 }

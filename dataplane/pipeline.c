@@ -89,14 +89,18 @@ split(struct worker *w, struct packet *p)
 static void
 send_routed(struct worker *w, struct burst *b)
 {
-	b->tunnels = false;
-	for (uint16_t i = 0; i < b->n; i++)
-		b->tunnels |= b->pkt[i]->tunnel != TUNNEL_NONE;
-
 	last_stages(w, b);
 
 	while (unlikely(w->n_oversize != 0))
 		split(w, w->oversize[--w->n_oversize]);
+}
+
+/* Fragments that waited join the burst, whatever they have seen. */
+static void
+waiting(struct worker *w, struct burst *b)
+{
+	fragments_virtual(w, b);
+	b->seen = UINT16_MAX;
 }
 
 /* From the sender's side to the wire: what the whole packet, in clear, has to pass. */
@@ -104,9 +108,11 @@ static void
 forward(struct worker *w, struct burst *b)
 {
 	STAGE(w, b, STAGE_ADMIT, admit(w, b));
-	STAGE(w, b, STAGE_NSG_OUT, nsg_out(w, b));
+	if (b->seen & PKT_FILTERED)
+		STAGE(w, b, STAGE_NSG_OUT, nsg_out(w, b));
 	STAGE(w, b, STAGE_ROUTE, route(w, b));
-	STAGE(w, b, STAGE_NSG_IN, nsg_in(w, b));
+	if (b->filtered)
+		STAGE(w, b, STAGE_NSG_IN, nsg_in(w, b));
 	send_routed(w, b);
 }
 
@@ -125,7 +131,7 @@ run(struct worker *w, struct burst *b, bool spread)
 		choose(w, b, STAGE_ESP_OPEN);
 	}
 	if (unlikely(b->seen & PKT_FRAGMENT))
-		fragments_virtual(w, b);
+		waiting(w, b);
 	forward(w, b);
 }
 
@@ -164,7 +170,7 @@ pipeline_waiting(struct worker *w)
 
 	w->sampled = false;
 	b->n = b->used = 0;
-	fragments_virtual(w, b);
+	waiting(w, b);
 	forward(w, b);
 }
 

@@ -28,7 +28,7 @@ unreachable(enum drop_reason reason)
 
 /* True: stays in the burst. */
 static bool
-follow(struct worker *w, struct packet *p)
+follow(struct worker *w, struct burst *b, struct packet *p)
 {
 	const struct hop *h = &w->view->hop[p->hop &= w->view->hop_mask];
 
@@ -43,9 +43,11 @@ follow(struct worker *w, struct packet *p)
 	case HOP_UPLINK:
 		p->out = h->iface;
 		p->tunnel = TUNNEL_NONE;
+		b->filtered |= h->filtered;
 		return true;
 	case HOP_TUNNEL:
 		p->tunnel = h->tunnel & w->view->tunnel_mask;
+		b->tunnels = true;
 		p->out = w->view->tunnel[p->tunnel].uplink;
 		return true;
 	case HOP_LOCAL:
@@ -66,11 +68,12 @@ route(struct worker *w, struct burst *b)
 {
 	uint16_t kept = 0;
 
+	b->tunnels = b->filtered = false;
 	/* Our own packets may know their hop already (pipeline_local). */
 	routes_lookup_burst(w->view->iface, b->pkt, b->n);
 
 	for (uint16_t i = 0; i < b->n; i++)
-		if (likely(follow(w, b->pkt[i])))
+		if (likely(follow(w, b, b->pkt[i])))
 			b->pkt[kept++] = b->pkt[i];
 	b->n = kept;
 }

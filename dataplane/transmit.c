@@ -105,10 +105,11 @@ unresolved(struct worker *w, struct packet *p)
 		drop(w, p, DROP_NEIGHBOUR_UNRESOLVED);
 		return;
 	}
+	packet_trim(p, 0);
 	punt(w, p, PUNT_NEIGHBOUR, DROP_NEIGHBOUR_UNRESOLVED, p->out, &a, 0);
 }
 
-/* Before the IP header at the start of the buffer. Head room was sized for it (drivers/eal.c). */
+/* Before the IP header. Head room was sized for it (drivers/eal.c). */
 static void
 link_header(const struct iface *out, struct packet *p, uint64_t mac)
 {
@@ -124,9 +125,7 @@ link_header(const struct iface *out, struct packet *p, uint64_t mac)
 		memcpy(frame + 12, tag, 4);
 	}
 	memcpy(frame + size - 2, &type, 2);
-	p->m->data_off -= size;
-	p->m->data_len += size;
-	p->m->pkt_len += size;
+	packet_trim(p, size);
 }
 
 void

@@ -53,6 +53,7 @@ struct hop {
 	uint8_t kind; /* enum hop_kind */
 	uint8_t reason;
 	bool deny_forwarded;
+	bool filtered; /* to a subnet with security groups */
 	uint16_t iface, tunnel;
 	uint32_t name, deny_name;
 	rte_be32_t next4; /* IPv4 neighbour to send to; 0: it depends on the packet, or is none of IPv4 */

@@ -27,8 +27,9 @@ local_hops(struct build *b, struct hop *hop, uint32_t n)
 }
 
 static struct hop
-hop_make(const struct hop_spec *s)
+hop_make(const struct view *v, const struct hop_spec *s)
 {
+	const struct iface *out = &v->iface[s->iface & v->iface_mask];
 	struct hop h = {
 		.kind = s->kind,
 		.reason = s->reason,
@@ -40,6 +41,8 @@ hop_make(const struct hop_spec *s)
 		.address = s->address,
 	};
 
+	if (h.kind == HOP_SUBNET || h.kind == HOP_NEIGHBOUR)
+		h.filtered = out->filter_in || out->filter_out;
 	if (h.kind == HOP_NEIGHBOUR && h.address.family == IP_V4)
 		memcpy(&h.next4, h.address.b, sizeof(h.next4));
 	return h;
@@ -56,7 +59,7 @@ build_hops(struct build *b)
 	b->view->hop = hop;
 	b->view->hop_mask = n - 1;
 	for (uint32_t i = 0; i < n; i++)
-		hop[i] = i < b->spec->n_hops ? hop_make(&b->spec->hop[i])
+		hop[i] = i < b->spec->n_hops ? hop_make(b->view, &b->spec->hop[i])
 					     : (struct hop){.kind = HOP_DROP, .reason = DROP_INVALID_OBJECT};
 	b->view->n_hops = local_hops(b, hop, b->spec->n_hops);
 	return 0;
