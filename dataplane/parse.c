@@ -64,7 +64,7 @@ icmp_ports(struct packet *p, const uint8_t *l4)
 }
 
 /* Ports and TCP flags of a whole packet or a first fragment. */
-static bool
+static __rte_always_inline bool
 parse_l4(struct packet *p)
 {
 	const uint8_t *l4 = p->l3 + p->l4_off;
@@ -100,7 +100,7 @@ parse_l4(struct packet *p)
 	return true;
 }
 
-static void
+static inline void
 hash_set(struct packet *p, uint64_t addresses)
 {
 	uint32_t rest = 0;
@@ -125,7 +125,7 @@ header_sound(const uint8_t *l3, uint16_t header)
 	return sum % 0xffff == 0;
 }
 
-static enum drop_reason
+static __rte_always_inline enum drop_reason
 parse_v4(struct packet *p, uint8_t *l3, uint32_t available)
 {
 	const struct rte_ipv4_hdr *ip = (const struct rte_ipv4_hdr *)l3;
@@ -316,9 +316,11 @@ parse_link(const struct view *v, struct packet *p, uint16_t port, uint8_t **l3, 
 static enum drop_reason
 parse_typed(struct packet *p, uint8_t *l3, uint32_t available, uint16_t type)
 {
-	if (available != 0 && l3[0] >> 4 != (type == RTE_ETHER_TYPE_IPV6 ? 6 : 4))
+	if (available == 0)
+		return DROP_TRUNCATED;
+	if (unlikely(l3[0] >> 4 != (type == RTE_ETHER_TYPE_IPV6 ? 6 : 4)))
 		return DROP_IP_VERSION;
-	return parse_ip(p, l3, available);
+	return type == RTE_ETHER_TYPE_IPV6 ? parse_v6(p, l3, available) : parse_v4(p, l3, available);
 }
 
 /* Kept: an IP packet in good shape. True: the packet stays in the burst. */
@@ -350,9 +352,6 @@ void
 parse(struct worker *w, struct burst *b)
 {
 	uint16_t kept = 0;
-
-	for (uint16_t i = 0; i < b->n; i++)
-		rte_prefetch0(rte_pktmbuf_mtod(b->pkt[i]->m, void *));
 
 	b->seen = 0;
 	for (uint16_t i = 0; i < b->n; i++) {

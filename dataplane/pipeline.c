@@ -141,6 +141,7 @@ burst_fill(struct burst *b, struct rte_mbuf **m, uint16_t n, uint16_t flags)
 	for (uint16_t i = 0; i < n; i++) {
 		struct packet *p = &b->slot[i];
 
+		rte_prefetch0(rte_pktmbuf_mtod(m[i], void *));
 		p->m = m[i];
 		p->flags = flags;
 		p->tunnel = TUNNEL_NONE;
