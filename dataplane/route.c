@@ -166,6 +166,13 @@ ask(struct asked *a, struct packet *p, const struct gateway_table *table, uint64
 	a->own[a->n++] = own;
 }
 
+static inline uint64_t
+find_near(const struct intervals4 *four, const struct intervals6 *six, const struct packet *p)
+{
+	return p->flags & PKT_V6 ? intervals6_find(six, intervals6_key(p->v6.dst))
+				 : intervals4_find(four, rte_be_to_cpu_32(p->v4.dst));
+}
+
 /* How many packets from `first` on are for the same table. */
 static inline uint16_t
 run_of(const struct asked *a, uint16_t first)
@@ -215,6 +222,13 @@ ask_v6(const struct asked *a)
 	}
 }
 
+/* A small table answers at once; what a large one says is far away, and is asked for together. */
+static inline bool
+is_near(const struct gateway_table *t, bool v6)
+{
+	return v6 ? t->fib6 == NULL : t->dir4.word == NULL;
+}
+
 void
 routes_lookup_burst(const struct iface *iface, struct packet *const *pkt, uint16_t n)
 {
@@ -229,11 +243,14 @@ routes_lookup_burst(const struct iface *iface, struct packet *const *pkt, uint16
 
 		if (unlikely(p->hop != HOP_NONE))
 			continue;
-		own = v6 ? intervals6_find(&r->overlay6, intervals6_key(p->v6.dst))
-			 : intervals4_find(&r->overlay4, rte_be_to_cpu_32(p->v4.dst));
+		own = find_near(&r->overlay4, &r->overlay6, p);
+		if (r->gateway != NULL && !is_strong(own)) {
+			if (is_near(r->gateway, v6))
+				own = RTE_MAX(own, find_near(&r->gateway->intervals4, &r->gateway->intervals6, p));
+			else
+				ask(v6 ? &six : &four, p, r->gateway, own);
+		}
 		p->hop = (uint32_t)own;
-		if (r->gateway != NULL && !is_strong(own))
-			ask(v6 ? &six : &four, p, r->gateway, own);
 	}
 	ask_v4(&four);
 	ask_v6(&six);
