@@ -49,7 +49,10 @@ struct packet {
 	uint16_t source_port, destination_port; /* host order; ICMP echo: identifier in both, see flow.c */
 	uint32_t hop;                           /* once routed */
 	uint32_t hash; /* symmetric, over addresses, protocol and ports (fragments: addresses) */
-	uint64_t dmac; /* destination MAC of the frame to send (low 48 bits, as the neighbour word) */
+	union {
+		rte_be32_t next4; /* once routed: the IPv4 neighbour to send to, 0: see transmit.c */
+		uint64_t dmac;    /* once resolved: its MAC (low 48 bits, as the neighbour word) */
+	};
 	union {
 		struct {
 			rte_be32_t src, dst;

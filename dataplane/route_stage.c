@@ -37,8 +37,12 @@ follow(struct worker *w, struct burst *b, struct packet *p)
 		drop_named(w, p, DROP_PEER_FWD_DENIED, h->deny_name);
 		return false;
 	}
+	p->next4 = h->next4;
 	switch (h->kind) {
 	case HOP_SUBNET:
+		if (!(p->flags & PKT_V6))
+			p->next4 = p->v4.dst;
+		/* fall through */
 	case HOP_NEIGHBOUR:
 	case HOP_UPLINK:
 		p->out = h->iface;
@@ -49,6 +53,7 @@ follow(struct worker *w, struct burst *b, struct packet *p)
 		p->tunnel = h->tunnel & w->view->tunnel_mask;
 		b->tunnels = true;
 		p->out = w->view->tunnel[p->tunnel].uplink;
+		p->next4 = w->view->tunnel[p->tunnel].next4;
 		return true;
 	case HOP_LOCAL:
 		deliver_local(w, p);

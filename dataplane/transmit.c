@@ -35,17 +35,6 @@ next_hop(const struct view *v, const struct packet *p)
 	}
 }
 
-/* The IPv4 neighbour where it is told at once, which is most of the traffic; 0: look closer. */
-static inline rte_be32_t
-next_hop_v4(const struct view *v, const struct packet *p)
-{
-	const struct hop *h = &v->hop[p->hop];
-
-	if (h->kind == HOP_SUBNET)
-		return p->flags & PKT_V6 ? 0 : p->v4.dst;
-	return h->kind == HOP_TUNNEL ? v->tunnel[h->tunnel & v->tunnel_mask].next4 : h->next4;
-}
-
 /* The address itself is the neighbour's. */
 static inline bool
 to_itself_v6(const struct view *v, const struct packet *p)
@@ -65,10 +54,10 @@ neighbour_any(struct worker *w, const struct packet *p)
 }
 
 static inline void
-neighbour_prefetch(struct worker *w, const struct packet *p, rte_be32_t next)
+neighbour_prefetch(struct worker *w, const struct packet *p)
 {
-	if (likely(next != 0))
-		neighbour_prefetch_v4(w->neighbours, p->out, next);
+	if (likely(p->next4 != 0))
+		neighbour_prefetch_v4(w->neighbours, p->out, p->next4);
 	else if (to_itself_v6(w->view, p))
 		neighbour_prefetch_v6(w->neighbours, p->out, p->v6.dst);
 }
@@ -77,22 +66,29 @@ neighbour_prefetch(struct worker *w, const struct packet *p, rte_be32_t next)
 static void
 resolve(struct worker *w, struct burst *b)
 {
-	rte_be32_t next[BURST_MAX];
+	rte_be32_t before = 0;
+	uint16_t out = 0;
+	uint64_t word = 0;
 
-	for (uint16_t i = 0; i < b->n; i++) {
-		next[i] = next_hop_v4(w->view, b->pkt[i]);
-		if (i == 0 || next[i] != next[i - 1] || next[i] == 0)
-			neighbour_prefetch(w, b->pkt[i], next[i]);
-	}
 	for (uint16_t i = 0; i < b->n; i++) {
 		struct packet *p = b->pkt[i];
 
-		if (i > 0 && next[i] == next[i - 1] && next[i] != 0 && p->out == b->pkt[i - 1]->out)
-			p->dmac = b->pkt[i - 1]->dmac;
-		else if (likely(next[i] != 0))
-			p->dmac = neighbour_lookup_v4(w->neighbours, p->out, next[i]);
-		else
-			p->dmac = neighbour_any(w, p);
+		if (p->next4 == 0 || p->next4 != before)
+			neighbour_prefetch(w, p);
+		before = p->next4;
+	}
+	before = 0;
+	for (uint16_t i = 0; i < b->n; i++) {
+		struct packet *p = b->pkt[i];
+		rte_be32_t next = p->next4;
+
+		if (unlikely(next == 0))
+			word = neighbour_any(w, p);
+		else if (next != before || p->out != out)
+			word = neighbour_lookup_v4(w->neighbours, p->out, next);
+		before = next;
+		out = p->out;
+		p->dmac = word;
 	}
 }
 
