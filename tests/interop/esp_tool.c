@@ -102,7 +102,7 @@ packet_line(const char *line, bool sealing)
 		!esp_burst_add(bytes, (uint16_t)n, sealing ? ESP_GATEWAY : ESP_UPLINK, sealing ? 0 : TUNNEL_NONE))
 		return false;
 	if (sealing)
-		esp_seal(esp.w, &esp.burst);
+		esp_world_seal();
 	else
 		esp_open(esp.w, &esp.burst);
 	if (esp.burst.n == 0) {

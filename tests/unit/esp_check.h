@@ -64,7 +64,7 @@ seal(const uint8_t *inner, uint16_t n, uint8_t *sealed)
 {
 	esp_burst_clear();
 	assert_true(esp_burst_add(inner, n, ESP_GATEWAY, 0));
-	esp_seal(esp.w, &esp.burst);
+	esp_world_seal();
 	return take(sealed);
 }
 
@@ -138,7 +138,7 @@ static inline uint16_t
 seal_many(uint16_t times)
 {
 	add_inner(times);
-	esp_seal(esp.w, &esp.burst);
+	esp_world_seal();
 	return esp.burst.n;
 }
 

@@ -320,3 +320,12 @@ esp_drops(void)
 		sum += esp.w->drops[i];
 	return sum;
 }
+
+/* Seal the burst, and make its buffers fit the packets, as sending them does. */
+static inline void
+esp_world_seal(void)
+{
+	esp_seal(esp.w, &esp.burst);
+	for (uint16_t i = 0; i < esp.burst.n; i++)
+		packet_trim(esp.burst.pkt[i], 0);
+}

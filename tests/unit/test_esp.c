@@ -60,7 +60,7 @@ bursts_keep_order(void **unused)
 			esp_inner(inner, size[i], false, 0, false);
 			assert_true(esp_burst_add(inner, size[i], ESP_GATEWAY, clear[i] ? TUNNEL_NONE : 0));
 		}
-		esp_seal(esp.w, &esp.burst);
+		esp_world_seal();
 		assert_int_equal(esp.burst.n, n);
 		for (uint16_t i = 0; i < n; i++)
 			assert_int_equal(packet(i)->protocol, clear[i] ? IPPROTO_UDP : ESP_PROTOCOL);
@@ -127,7 +127,7 @@ outer_is_a_packet_of_ours(void **unused)
 		begin(&c, udp);
 		esp_inner(inner, 100, false, 0x20, false);
 		assert_true(esp_burst_add(inner, 100, ESP_GATEWAY, 0));
-		esp_seal(esp.w, &esp.burst);
+		esp_world_seal();
 		p = packet(0);
 		assert_int_equal(p->out, ESP_UPLINK);
 		assert_int_equal(p->tunnel, TUNNEL_NONE);
@@ -230,7 +230,7 @@ room_is_checked(void **unused)
 		p = packet(0);
 		p->l3 = side ? (uint8_t *)p->m->buf_addr + 20 : (uint8_t *)p->m->buf_addr + p->m->buf_len - 1010;
 		memcpy(p->l3, inner, 1000);
-		esp_seal(esp.w, &esp.burst);
+		esp_world_seal();
 		assert_int_equal(esp.burst.n, 0);
 		assert_int_equal(esp.w->drops[DROP_NO_BUFFER], side + 1);
 	}
@@ -328,7 +328,7 @@ selectors(void **unused)
 	esp_burst_clear();
 	assert_true(esp_burst_add(v4, 80, ESP_GATEWAY, 0));
 	assert_true(esp_burst_add(v6, 80, ESP_GATEWAY, 0));
-	esp_seal(esp.w, &esp.burst);
+	esp_world_seal();
 	assert_int_equal(esp.burst.n, 0);
 	assert_int_equal(esp.w->drops[DROP_SELECTOR_OUT], 2);
 

@@ -195,7 +195,7 @@ lifetimes_out(void **unused)
 		esp_inner(inner, 30, false, 0, false);
 		assert_true(esp_burst_add(inner, 30, ESP_GATEWAY, 0));
 		assert_true(esp_burst_add(inner, 30, ESP_GATEWAY, 0));
-		esp_seal(esp.w, &esp.burst);
+		esp_world_seal();
 		assert_int_equal(esp.burst.n, 1);
 	}
 	end();
