@@ -95,12 +95,23 @@ half_of(struct flow_table *t, bool v6)
 	return v6 ? &t->v6 : &t->v4;
 }
 
+static inline uint32_t
+first_bucket(const struct flow_half *h, uint64_t hash)
+{
+	return (uint32_t)((hash >> 32) * h->n_buckets >> 32);
+}
+
+static inline uint16_t
+tag_of(uint64_t hash)
+{
+	return (uint16_t)hash | 1;
+}
+
 static inline struct place
 place_of(const struct flow_half *h, uint64_t hash)
 {
-	struct place p = {.tag = (uint16_t)hash | 1};
+	struct place p = {.bucket[0] = first_bucket(h, hash), .tag = tag_of(hash)};
 
-	p.bucket[0] = (uint32_t)((hash >> 32) * h->n_buckets >> 32);
 	p.bucket[1] = (uint32_t)((uint64_t)(uint32_t)(hash * 0xd6e8feb86659fd93 >> 32) * (h->n_buckets - 1) >> 32);
 	p.bucket[1] += p.bucket[1] >= p.bucket[0];
 	return p;
@@ -108,54 +119,77 @@ place_of(const struct flow_half *h, uint64_t hash)
 
 /* ---- lookup ---- */
 
-struct probe {
-	struct flow_key key;
-	struct place place;
-	struct flow_half *half;
-	uint32_t ways; /* candidates in the first bucket */
-};
-
-static inline void
-probe_prepare(struct flow_table *t, struct probe *q, const struct packet *p, uint16_t end, bool inbound)
+void
+flow_prepare(const struct worker *w, struct flow_probe *q, const struct packet *p, uint16_t end, bool inbound)
 {
+	const struct flow_half *h;
+
 	flow_key_build(&q->key, p, end, inbound);
-	q->half = half_of(t, q->key.v6);
-	q->place = place_of(q->half, key_hash(t, &q->key));
-	rte_prefetch0(&q->half->tags[q->place.bucket[0]]);
+	h = half_of(w->flows, q->key.v6);
+	q->hash = key_hash(w->flows, &q->key);
+	q->bucket = first_bucket(h, q->hash);
+	rte_prefetch0(&h->tags[q->bucket]);
 }
 
-static inline void
-probe_tags(struct probe *q)
+/* It is in the second bucket, or nowhere: then the first free place will be its own. */
+static void
+expect_elsewhere(const struct flow_half *h, const struct flow_probe *q)
 {
-	const struct flow_half *h = q->half;
+	uint32_t free = tag_ways(&h->tags[q->bucket], 0);
 
-	q->ways = tag_ways(&h->tags[q->place.bucket[0]], q->place.tag);
-	if (likely(q->ways != 0))
-		rte_prefetch0(entry_at(h, q->place.bucket[0], (uint32_t)__builtin_ctz(q->ways)));
+	rte_prefetch0(&h->tags[place_of(h, q->hash).bucket[1]]);
+	if (free != 0)
+		rte_prefetch0(entry_at(h, q->bucket, (uint32_t)__builtin_ctz(free)));
 }
 
+/* The entry that most likely is the flow's; NULL: it is in the second bucket if anywhere. */
 static inline struct entry *
-find_in(const struct flow_half *h, uint32_t bucket, uint32_t ways, const uint64_t *word, struct snapshot *s)
+likely_entry(struct flow_table *t, const struct flow_probe *q)
 {
-	for (; ways != 0; ways &= ways - 1) {
-		struct entry *e = entry_at(h, bucket, (uint32_t)__builtin_ctz(ways));
+	const struct flow_half *h = half_of(t, q->key.v6);
+	uint32_t ways = tag_ways(&h->tags[q->bucket], tag_of(q->hash));
+	struct entry *e;
 
-		if (entry_read(e, word, h->words, s))
-			return e;
+	if (unlikely(ways == 0)) {
+		expect_elsewhere(h, q);
+		return NULL;
+	}
+	e = entry_at(h, q->bucket, (uint32_t)__builtin_ctz(ways));
+	rte_prefetch0(e);
+	return e;
+}
+
+/* Sizes are constants here, so that the compiler sees them. */
+static inline bool
+likely_read(const struct entry *e, const struct flow_key *k, struct snapshot *s)
+{
+	return k->v6 ? entry_read(e, k->word, FLOW_WORDS_6, s) : entry_read(e, k->word, FLOW_WORDS_4, s);
+}
+
+/* All places. */
+static struct entry *
+find(const struct flow_half *h, const struct place *at, const uint64_t *word, struct snapshot *s)
+{
+	for (int i = 0; i < 2; i++) {
+		uint32_t bucket = at->bucket[i];
+
+		for (uint32_t ways = tag_ways(&h->tags[bucket], at->tag); ways != 0; ways &= ways - 1) {
+			struct entry *e = entry_at(h, bucket, (uint32_t)__builtin_ctz(ways));
+
+			if (entry_read(e, word, h->words, s))
+				return e;
+		}
 	}
 	return NULL;
 }
 
-static inline struct entry *
-probe_find(const struct probe *q, struct snapshot *s)
+static struct entry *
+find_elsewhere(struct flow_table *t, const struct flow_probe *q, struct snapshot *s)
 {
-	const struct flow_half *h = q->half;
-	uint32_t second = q->place.bucket[1];
-	struct entry *e = find_in(h, q->place.bucket[0], q->ways, q->key.word, s);
+	const struct flow_half *h = half_of(t, q->key.v6);
+	struct place at = place_of(h, q->hash);
 
-	if (likely(e != NULL))
-		return e;
-	return find_in(h, second, tag_ways(&h->tags[second], q->place.tag), q->key.word, s);
+	return find(h, &at, q->key.word, s);
 }
 
 /* Note the packet in a live flow. Losing the race for the state to another packet is as if that one had
@@ -187,33 +221,31 @@ usable(const struct snapshot *s, const struct flow_key *k, const struct packet *
 }
 
 static inline uint8_t
-probe_result(const struct probe *q, const struct packet *p, uint32_t now_s)
+result(struct worker *w, const struct flow_probe *q, struct entry *e, const struct packet *p)
 {
 	struct snapshot s;
-	struct entry *e;
 
 	if (p->protocol == IPPROTO_TCP && !(p->flags & PKT_LATER_FRAGMENT) &&
 		unlikely(flow_tcp_impossible(p->tcp_flags)))
 		return FLOW_BAD_STATE;
-	e = probe_find(q, &s);
-	if (e == NULL || !usable(&s, &q->key, p, now_s))
+	if (unlikely(e == NULL || !likely_read(e, &q->key, &s)))
+		e = find_elsewhere(w->flows, q, &s);
+	if (e == NULL || !usable(&s, &q->key, p, w->now_s))
 		return FLOW_MISS;
 	if (likely(!q->key.related))
-		touch(e, &s, &q->key, p, now_s);
+		touch(e, &s, &q->key, p, w->now_s);
 	return FLOW_HIT;
 }
 
 void
-flow_lookup(struct worker *w, struct packet *const *pkt, const uint16_t *end, bool inbound, uint16_t n, uint8_t *result)
+flow_lookup(struct worker *w, const struct flow_probe *probe, struct packet *const *pkt, uint16_t n, uint8_t *results)
 {
-	struct probe probe[BURST_MAX];
+	struct entry *e[BURST_MAX];
 
 	for (uint16_t i = 0; i < n; i++)
-		probe_prepare(w->flows, &probe[i], pkt[i], end[i], inbound);
+		e[i] = likely_entry(w->flows, &probe[i]);
 	for (uint16_t i = 0; i < n; i++)
-		probe_tags(&probe[i]);
-	for (uint16_t i = 0; i < n; i++)
-		result[i] = probe_result(&probe[i], pkt[i], w->now_s);
+		results[i] = result(w, &probe[i], e[i], pkt[i]);
 }
 
 /* ---- insertion ---- */
@@ -237,8 +269,9 @@ first_state(const struct flow_key *k, const struct packet *p, bool inbound)
 /* The flow is there already: an earlier packet of this burst or another worker made it, or it is over and
  * begins anew in its old place. Returns false when the place changed hands meanwhile. */
 static bool
-reuse(struct entry *e, const struct snapshot *s, const struct probe *q, const struct packet *p, uint32_t now_s,
-	uint16_t timeout_s, uint8_t state, uint32_t rule_name)
+reuse(struct entry *e, const struct snapshot *s, const struct flow_half *h, const struct place *at,
+	const struct flow_probe *q, const struct packet *p, uint32_t now_s, uint16_t timeout_s, uint8_t state,
+	uint32_t rule_name)
 {
 	if (usable(s, &q->key, p, now_s)) {
 		touch(e, s, &q->key, p, now_s);
@@ -246,38 +279,37 @@ reuse(struct entry *e, const struct snapshot *s, const struct probe *q, const st
 	}
 	if (!own(e, s->version))
 		return false;
-	entry_write(e, s->version, q->half, &q->key, meta_make(timeout_s, s->version + 2, state), now_s, rule_name);
-	flow_drop_twins(q->half, &q->place, &q->key);
+	entry_write(e, s->version, h, &q->key, meta_make(timeout_s, s->version + 2, state), now_s, rule_name);
+	flow_drop_twins(h, at, &q->key);
 	return true;
 }
 
 bool
-flow_insert(
-	struct worker *w, const struct packet *p, uint16_t end, bool inbound, uint16_t timeout_s, uint32_t rule_name)
+flow_insert(struct worker *w, const struct flow_probe *q, const struct packet *p, bool inbound, uint16_t timeout_s,
+	uint32_t rule_name)
 {
-	struct probe q;
-	uint8_t state;
+	const struct flow_half *h = half_of(w->flows, q->key.v6);
+	struct place at = place_of(h, q->hash);
 	uint32_t version;
 	struct snapshot s;
 	struct entry *e;
+	uint8_t state;
 
-	probe_prepare(w->flows, &q, p, end, inbound);
-	if (!opens_flow(&q.key, p))
+	if (!opens_flow(&q->key, p))
 		return true;
-	state = first_state(&q.key, p, inbound);
+	state = first_state(&q->key, p, inbound);
 	if (timeout_s == 0)
 		timeout_s = FLOW_TIMEOUT_DEFAULT_S;
 
-	probe_tags(&q);
-	e = probe_find(&q, &s);
-	if (e != NULL && reuse(e, &s, &q, p, w->now_s, timeout_s, state, rule_name))
+	e = find(h, &at, q->key.word, &s);
+	if (e != NULL && reuse(e, &s, h, &at, q, p, w->now_s, timeout_s, state, rule_name))
 		return true;
 
-	e = flow_room(q.half, &q.place, w->now_s, &version);
+	e = flow_room(h, &at, w->now_s, &version);
 	if (e == NULL)
 		return false;
-	entry_write(e, version, q.half, &q.key, meta_make(timeout_s, version + 2, state), w->now_s, rule_name);
-	flow_drop_twins(q.half, &q.place, &q.key);
+	entry_write(e, version, h, &q->key, meta_make(timeout_s, version + 2, state), w->now_s, rule_name);
+	flow_drop_twins(h, &at, &q->key);
 	return true;
 }
 

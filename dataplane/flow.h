@@ -17,7 +17,7 @@
  */
 #pragma once
 
-#include "dataplane/packet.h"
+#include "dataplane/flow_key.h"
 #include "dataplane/worker.h"
 
 /* Places for `capacity` flows of each family, and a quarter more so that the last ones find theirs.
@@ -30,14 +30,24 @@ enum flow_result { FLOW_MISS, FLOW_HIT, FLOW_BAD_STATE };
 /* An endpoint is an interface id, and this when an NVA forwards the packet. */
 #define FLOW_THROUGH 0x8000
 
-/* Worker. Look up n <= BURST_MAX packets at end[i]; `inbound`: towards the endpoint. A hit notes the time
- * and the TCP state. An ICMP error that quotes a packet of a flow is a hit, too. */
+/* A packet on its way through the table. */
+struct flow_probe {
+	struct flow_key key;
+	uint64_t hash;
+	uint32_t bucket; /* where its flow most likely is */
+};
+
+/* Worker. The packet's flow at this end; `inbound`: towards the endpoint. Memory that the lookup will want is asked
+ * for: prepare a whole burst before it is looked up, and as early as the end is known. */
+void flow_prepare(const struct worker *w, struct flow_probe *probe, const struct packet *p, uint16_t end, bool inbound);
+/* Worker. Look up n <= BURST_MAX packets, prepared. A hit notes the time and the TCP state. An ICMP error that quotes
+ * a packet of a flow is a hit, too. */
 void flow_lookup(
-	struct worker *w, struct packet *const *pkt, const uint16_t *end, bool inbound, uint16_t n, uint8_t *result);
+	struct worker *w, const struct flow_probe *probe, struct packet *const *pkt, uint16_t n, uint8_t *result);
 /* Worker. After the rules allowed a packet that missed. True: the flow is there, or the packet is one that opens
  * none. False: no room. */
-bool flow_insert(
-	struct worker *w, const struct packet *p, uint16_t end, bool inbound, uint16_t timeout_s, uint32_t rule_name);
+bool flow_insert(struct worker *w, const struct flow_probe *probe, const struct packet *p, bool inbound,
+	uint16_t timeout_s, uint32_t rule_name);
 
 /* Any thread. Calls each() for up to max live flows; returns how many live. Flows that come or go meanwhile are seen
  * or not. now_s: the workers' clock. */

@@ -13,8 +13,10 @@
  */
 #pragma once
 
-#include "dataplane/flow_key.h"
+#include "dataplane/flow.h"
 #include "dataplane/flow_tcp.h"
+
+#include <rte_vect.h>
 
 #include <stdatomic.h>
 
@@ -39,6 +41,7 @@ struct entry {
 #define ENTRY4_SIZE 32
 #define ENTRY6_SIZE 64
 
+_Static_assert(TAG_WORDS == 4, "tag_ways compares two pairs of words");
 _Static_assert(sizeof(struct bucket_tags) == 32, "two buckets' tags in a cache line");
 _Static_assert(sizeof(struct entry) + FLOW_WORDS_4 * 8 == ENTRY4_SIZE, "two entries in a cache line");
 _Static_assert(sizeof(struct entry) + FLOW_WORDS_6 * 8 <= ENTRY6_SIZE, "one cache line");
@@ -67,29 +70,21 @@ entry_at(const struct flow_half *h, uint32_t bucket, uint32_t way)
 	return (struct entry *)(h->entries + ((size_t)bucket * WAYS + way) * h->entry_size);
 }
 
-/* Bit 16 i + 15 of word j set: way 4 j + i may have the tag (seldom it has not: the key decides). */
-static inline uint64_t
-tag_matches(const struct bucket_tags *b, uint32_t word, uint16_t tag)
-{
-	const uint64_t ones = 0x0001000100010001;
-	uint64_t x = atomic_load_explicit(&b->word[word], memory_order_relaxed) ^ ones * tag;
-
-	return (x - ones) & ~x & ones << 15;
-}
-
-/* All ways at once, a bit for each. */
+/* The ways that have this tag (seldom another flow has it, too: the key decides), a bit for each; 0: the free ones. */
 static inline uint32_t
 tag_ways(const struct bucket_tags *b, uint16_t tag)
 {
-	uint32_t ways = 0;
+	typedef int16_t lanes __attribute__((vector_size(16)));
+	typedef uint64_t words __attribute__((vector_size(16)));
+	lanes wanted = (lanes){0} + (int16_t)tag, equal[2];
 
-	for (uint32_t j = 0; j < TAG_WORDS; j++) {
-		/* gather bits 15, 31, 47, 63 into the low four */
-		uint64_t m = tag_matches(b, j, tag) >> 15;
+	for (int i = 0; i < 2; i++) {
+		words w = {atomic_load_explicit(&b->word[2 * i], memory_order_acquire),
+			atomic_load_explicit(&b->word[2 * i + 1], memory_order_acquire)};
 
-		ways |= (uint32_t)((m * 0x0001000200040008) >> 48 & 0xf) << 4 * j;
+		equal[i] = (lanes)w == wanted;
 	}
-	return ways;
+	return (uint32_t)_mm_movemask_epi8(_mm_packs_epi16((__m128i)equal[0], (__m128i)equal[1]));
 }
 
 /* ---- reading an entry ---- */

@@ -9,29 +9,10 @@
 #define QUOTE_HEADERS_MAX 8
 #define ICMP_HEADER 8
 
-/* Addresses, protocol and ports of a packet, or of a quoted one turned round. */
-struct ends {
-	const uint8_t *source, *destination;
-	uint16_t source_port, destination_port;
-	uint8_t protocol;
-};
-
 static uint16_t
 read16(const uint8_t *b)
 {
 	return (uint16_t)(b[0] << 8 | b[1]);
-}
-
-static uint32_t
-read32(const uint8_t *b)
-{
-	return (uint32_t)read16(b) << 16 | read16(b + 2);
-}
-
-static uint64_t
-read64(const uint8_t *b)
-{
-	return (uint64_t)read32(b) << 32 | read32(b + 4);
 }
 
 bool
@@ -51,7 +32,7 @@ icmp_is_error(const struct packet *p)
 
 /* Ports of the quoted transport header; false when they were cut off. The quote runs the other way. */
 static bool
-quoted_ports(struct ends *e, const uint8_t *l4, const uint8_t *end)
+quoted_ports(struct flow_ends *e, const uint8_t *l4, const uint8_t *end)
 {
 	bool echo;
 
@@ -77,7 +58,7 @@ quoted_ports(struct ends *e, const uint8_t *l4, const uint8_t *end)
 }
 
 static bool
-quote_v4(struct ends *e, const uint8_t *ip, const uint8_t *end)
+quote_v4(struct flow_ends *e, const uint8_t *ip, const uint8_t *end)
 {
 	uint32_t header;
 
@@ -88,12 +69,12 @@ quote_v4(struct ends *e, const uint8_t *ip, const uint8_t *end)
 		return false;
 	if (read16(ip + 6) & 0x1fff) /* a later fragment has no ports */
 		return false;
-	*e = (struct ends){.source = ip + 16, .destination = ip + 12, .protocol = ip[9]};
+	*e = (struct flow_ends){.source = ip + 16, .destination = ip + 12, .protocol = ip[9]};
 	return quoted_ports(e, ip + header, end);
 }
 
 static bool
-quote_v6(struct ends *e, const uint8_t *ip, const uint8_t *end)
+quote_v6(struct flow_ends *e, const uint8_t *ip, const uint8_t *end)
 {
 	const uint8_t *at = ip + 40;
 	uint8_t next;
@@ -105,7 +86,7 @@ quote_v6(struct ends *e, const uint8_t *ip, const uint8_t *end)
 		bool fragment = next == IPPROTO_FRAGMENT;
 
 		if (!fragment && next != IPPROTO_HOPOPTS && next != IPPROTO_DSTOPTS && next != IPPROTO_ROUTING) {
-			*e = (struct ends){.source = ip + 24, .destination = ip + 8, .protocol = next};
+			*e = (struct flow_ends){.source = ip + 24, .destination = ip + 8, .protocol = next};
 			return at <= end && quoted_ports(e, at, end);
 		}
 		if (end - at < 8 || (fragment && (read16(at + 2) & 0xfff8)))
@@ -119,8 +100,8 @@ quote_v6(struct ends *e, const uint8_t *ip, const uint8_t *end)
 }
 
 /* The quote must have been sent by the one who is told of it. */
-static bool
-quote(struct ends *e, const struct packet *p)
+bool
+flow_key_quoted(struct flow_ends *e, const struct packet *p)
 {
 	const uint8_t *ip = p->l3 + p->l4_off + ICMP_HEADER, *end = p->l3 + p->l3_len;
 
@@ -129,75 +110,7 @@ quote(struct ends *e, const struct packet *p)
 	return quote_v4(e, ip, end) && memcmp(e->destination, &p->v4.dst, 4) == 0;
 }
 
-/* ---- keys ------------------------------------------------------------------------------------------- */
-
-static void
-build_v4(struct flow_key *k, const struct ends *e, uint16_t end, bool inbound)
-{
-	uint64_t source = (uint64_t)read32(e->source) << 16 | e->source_port;
-	uint64_t destination = (uint64_t)read32(e->destination) << 16 | e->destination_port;
-	uint64_t low = source, high = destination;
-
-	k->source_low = source <= destination;
-	if (!k->source_low) {
-		low = destination;
-		high = source;
-	}
-	k->word[0] = low >> 16 << 32 | high >> 16;
-	k->word[1] = flow_key_tail((uint16_t)low, (uint16_t)high, end, e->protocol, inbound != k->source_low);
-}
-
-static void
-build_v6(struct flow_key *k, const struct ends *e, uint16_t end, bool inbound)
-{
-	int order = memcmp(e->source, e->destination, 16);
-	const uint8_t *low = e->source, *high = e->destination;
-	uint16_t low_port = e->source_port, high_port = e->destination_port;
-
-	k->source_low = order < 0 || (order == 0 && e->source_port <= e->destination_port);
-	if (!k->source_low) {
-		low = e->destination;
-		high = e->source;
-		low_port = e->destination_port;
-		high_port = e->source_port;
-	}
-	k->word[0] = read64(low);
-	k->word[1] = read64(low + 8);
-	k->word[2] = read64(high);
-	k->word[3] = read64(high + 8);
-	k->word[4] = flow_key_tail(low_port, high_port, end, e->protocol, inbound != k->source_low);
-}
-
-void
-flow_key_build(struct flow_key *k, const struct packet *p, uint16_t end, bool inbound)
-{
-	struct ends e = {
-		.source = p->v6.src,
-		.destination = p->v6.dst,
-		.source_port = p->source_port,
-		.destination_port = p->destination_port,
-		.protocol = p->protocol,
-	};
-
-	k->v6 = p->flags & PKT_V6;
-	k->related = false;
-	if (!k->v6) {
-		e.source = (const uint8_t *)&p->v4.src;
-		e.destination = (const uint8_t *)&p->v4.dst;
-	}
-	if (unlikely(p->protocol == IPPROTO_ICMP || p->protocol == IPPROTO_ICMPV6)) {
-		struct ends quoted;
-
-		if (icmp_is_error(p) && quote(&quoted, p)) {
-			e = quoted;
-			k->related = true;
-		}
-	}
-	if (k->v6)
-		build_v6(k, &e, end, inbound);
-	else
-		build_v4(k, &e, end, inbound);
-}
+/* ---- telling ----------------------------------------------------------------------------------------- */
 
 static struct ip_addr
 address_of(const uint64_t *word, bool v6, bool low)

@@ -5,7 +5,12 @@
  */
 #pragma once
 
+#include "dataplane/intervals.h"
 #include "dataplane/packet.h"
+
+#include <rte_byteorder.h>
+
+#include <netinet/in.h>
 
 #define FLOW_WORDS_4 2
 #define FLOW_WORDS_6 5
@@ -29,9 +34,85 @@ flow_key_tail(uint16_t low_port, uint16_t high_port, uint16_t end, uint8_t proto
 	       (local_low ? FLOW_KEY_LOCAL_LOW : 0) | FLOW_KEY_USED;
 }
 
-/* Also for ICMP errors, whose quoted packet decides. */
-void flow_key_build(struct flow_key *k, const struct packet *p, uint16_t end, bool inbound);
-/* The key's parts as they were in the packet that came from the lower or the higher end. */
-void flow_key_explain(const uint64_t *word, bool v6, bool from_low, struct flow_info *out);
+/* Addresses, protocol and ports of a packet, or of a quoted one turned round. */
+struct flow_ends {
+	const uint8_t *source, *destination; /* network order */
+	uint16_t source_port, destination_port;
+	uint8_t protocol;
+};
+
 /* ICMP and ICMPv6 error messages. */
 bool icmp_is_error(const struct packet *p);
+/* Of an ICMP error: the ends of the packet that it quotes. False: it quotes none that the receiver can have sent. */
+bool flow_key_quoted(struct flow_ends *e, const struct packet *p);
+
+static inline uint32_t
+flow_key_read32(const uint8_t *b)
+{
+	rte_be32_t word;
+
+	memcpy(&word, b, sizeof(word));
+	return rte_be_to_cpu_32(word);
+}
+
+static inline void
+flow_key_v4(struct flow_key *k, const struct flow_ends *e, uint16_t end, bool inbound)
+{
+	uint64_t source = (uint64_t)flow_key_read32(e->source) << 16 | e->source_port;
+	uint64_t destination = (uint64_t)flow_key_read32(e->destination) << 16 | e->destination_port;
+	/* a mask: which end is lower is anybody's guess, so a branch would be mispredicted */
+	uint64_t swap = (source ^ destination) & -(uint64_t)(source > destination);
+	uint64_t low = source ^ swap, high = destination ^ swap;
+
+	k->source_low = source <= destination;
+	k->word[0] = low >> 16 << 32 | high >> 16;
+	k->word[1] = flow_key_tail((uint16_t)low, (uint16_t)high, end, e->protocol, inbound != k->source_low);
+}
+
+static inline void
+flow_key_v6(struct flow_key *k, const struct flow_ends *e, uint16_t end, bool inbound)
+{
+	unsigned __int128 source = intervals6_key(e->source), destination = intervals6_key(e->destination);
+	bool lower = source < destination || (source == destination && e->source_port <= e->destination_port);
+	unsigned __int128 swap = (source ^ destination) & -(unsigned __int128)!lower;
+	uint16_t swap_port = (uint16_t)((e->source_port ^ e->destination_port) & -(uint32_t)!lower);
+
+	k->source_low = lower;
+	source ^= swap;
+	destination ^= swap;
+	k->word[0] = (uint64_t)(source >> 64);
+	k->word[1] = (uint64_t)source;
+	k->word[2] = (uint64_t)(destination >> 64);
+	k->word[3] = (uint64_t)destination;
+	k->word[4] = flow_key_tail((uint16_t)(e->source_port ^ swap_port), (uint16_t)(e->destination_port ^ swap_port),
+		end, e->protocol, inbound != lower);
+}
+
+/* Also for ICMP errors, whose quoted packet decides. */
+static inline void
+flow_key_build(struct flow_key *k, const struct packet *p, uint16_t end, bool inbound)
+{
+	bool v6 = p->flags & PKT_V6;
+	struct flow_ends quoted, e = {
+					 .source = v6 ? p->v6.src : (const uint8_t *)&p->v4.src,
+					 .destination = v6 ? p->v6.dst : (const uint8_t *)&p->v4.dst,
+					 .source_port = p->source_port,
+					 .destination_port = p->destination_port,
+					 .protocol = p->protocol,
+				 };
+
+	k->v6 = v6;
+	k->related = false;
+	if (unlikely(p->protocol == IPPROTO_ICMP || p->protocol == IPPROTO_ICMPV6) && icmp_is_error(p) &&
+		flow_key_quoted(&quoted, p)) {
+		e = quoted;
+		k->related = true;
+	}
+	if (unlikely(v6))
+		flow_key_v6(k, &e, end, inbound);
+	else
+		flow_key_v4(k, &e, end, inbound);
+}
+
+/* The key's parts as they were in the packet that came from the lower or the higher end. */
+void flow_key_explain(const uint64_t *word, bool v6, bool from_low, struct flow_info *out);

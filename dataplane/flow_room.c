@@ -35,11 +35,7 @@ vacate(const struct flow_half *h, uint32_t bucket, uint32_t way, const struct sn
 static uint32_t
 free_ways(const struct flow_half *h, uint32_t bucket)
 {
-	uint32_t ways = 0;
-
-	for (uint32_t way = 0; way < WAYS; way++)
-		ways |= (uint32_t)(atomic_load_explicit(&h->tags[bucket].way[way], memory_order_acquire) == 0) << way;
-	return ways;
+	return tag_ways(&h->tags[bucket], 0);
 }
 
 /* Free what has idled out. True: something was freed. */

@@ -15,15 +15,21 @@
 
 #include <netinet/in.h>
 
-/* One packet on its way through a stage. */
+/* The packets of a burst on which an NSG has a say. */
+struct asked {
+	uint16_t n;
+	struct packet *pkt[BURST_MAX];
+	const struct iface *endpoint[BURST_MAX];
+	struct flow_probe probe[BURST_MAX];
+	uint8_t flow[BURST_MAX]; /* enum flow_result */
+	uint8_t at[BURST_MAX];   /* place in the burst */
+};
+
+/* One that the rules decide about. */
 struct check {
-	struct packet *p;
-	const struct iface *endpoint;
 	const struct acl *acl[2]; /* in the order of evaluation, NULL: no NSG */
 	struct nsg_verdict verdict;
 	bool had_nsg;
-	uint8_t flow;      /* enum flow_result */
-	uint16_t flow_end; /* the endpoint as flows know it */
 };
 
 /* ---- who is the endpoint ------------------------------------------------------------------- */
@@ -73,11 +79,11 @@ receiver_nic(const struct view *v, const struct iface *i, const struct packet *p
 
 /* What an NVA forwards has the NVA's rules, and flows apart from those of the addresses' own hosts. */
 static uint16_t
-flow_end(const struct view *v, const struct check *c, bool inbound)
+flow_end(const struct view *v, const struct iface *endpoint, const struct packet *p, bool inbound)
 {
-	bool through = inbound ? v->hop[c->p->hop & v->hop_mask].kind == HOP_NEIGHBOUR : c->p->flags & PKT_FORWARDED;
+	bool through = inbound ? v->hop[p->hop & v->hop_mask].kind == HOP_NEIGHBOUR : p->flags & PKT_FORWARDED;
 
-	return c->endpoint->id | (through ? FLOW_THROUGH : 0);
+	return endpoint->id | (through ? FLOW_THROUGH : 0);
 }
 
 /* ---- the rules ------------------------------------------------------------------------------ */
@@ -120,7 +126,7 @@ key_fill(struct nsg_key *k, const struct iface *i, const struct ip_addr *source,
 
 /* Packets of one burst mostly share their rules: they are asked in groups. */
 static void
-ask(struct check *const *check, const struct nsg_key *key, uint16_t n, int stage)
+ask(struct check *check, const struct nsg_key *key, uint16_t n, int stage)
 {
 	struct nsg_key group_key[BURST_MAX];
 	struct nsg_verdict verdict[BURST_MAX];
@@ -128,17 +134,17 @@ ask(struct check *const *check, const struct nsg_key *key, uint16_t n, int stage
 	uint64_t waiting = 0;
 
 	for (uint16_t i = 0; i < n; i++) {
-		if (check[i]->verdict.allow && check[i]->acl[stage] != NULL)
+		if (check[i].verdict.allow && check[i].acl[stage] != NULL)
 			waiting |= 1ull << i;
 	}
 	while (waiting != 0) {
-		const struct acl *acl = check[__builtin_ctzll(waiting)]->acl[stage];
+		const struct acl *acl = check[__builtin_ctzll(waiting)].acl[stage];
 		uint16_t n_members = 0;
 
 		for (uint64_t left = waiting; left != 0; left &= left - 1) {
 			uint16_t i = (uint16_t)__builtin_ctzll(left);
 
-			if (check[i]->acl[stage] != acl)
+			if (check[i].acl[stage] != acl)
 				continue;
 			waiting &= ~(1ull << i);
 			group_key[n_members] = key[i];
@@ -146,8 +152,8 @@ ask(struct check *const *check, const struct nsg_key *key, uint16_t n, int stage
 		}
 		acl_verdicts(acl, group_key, n_members, verdict);
 		for (uint16_t m = 0; m < n_members; m++) {
-			check[member[m]]->verdict = verdict[m];
-			check[member[m]]->had_nsg = true;
+			check[member[m]].verdict = verdict[m];
+			check[member[m]].had_nsg = true;
 		}
 	}
 }
@@ -155,109 +161,127 @@ ask(struct check *const *check, const struct nsg_key *key, uint16_t n, int stage
 _Static_assert(BURST_MAX <= 64, "a bit for each packet");
 
 static void
-evaluate(struct worker *w, struct check *const *check, uint16_t n, bool inbound)
+check_start(struct worker *w, struct check *c, struct nsg_key *key, const struct iface *endpoint,
+	const struct packet *p, bool inbound)
 {
-	struct nsg_key key[BURST_MAX];
+	struct ip_addr source = packet_address(p, true), destination = packet_address(p, false);
+	const struct nic *nic = inbound ? receiver_nic(w->view, endpoint, p) : sender_nic(w, endpoint, p);
 
-	for (uint16_t i = 0; i < n; i++) {
-		struct check *c = check[i];
-		struct ip_addr source = packet_address(c->p, true), destination = packet_address(c->p, false);
-		const struct nic *nic =
-			inbound ? receiver_nic(w->view, c->endpoint, c->p) : sender_nic(w, c->endpoint, c->p);
-
-		choose_acls(c->endpoint, nic, inbound, c->acl);
-		c->verdict = (struct nsg_verdict){true, NAME_NONE};
-		c->had_nsg = false;
-		key_fill(&key[i], c->endpoint, &source, &destination, c->p->protocol, c->p->source_port,
-			c->p->destination_port);
-	}
-	ask(check, key, n, 0);
-	ask(check, key, n, 1);
+	choose_acls(endpoint, nic, inbound, c->acl);
+	c->verdict = (struct nsg_verdict){true, NAME_NONE};
+	c->had_nsg = false;
+	key_fill(key, endpoint, &source, &destination, p->protocol, p->source_port, p->destination_port);
 }
 
 /* ---- the stage -------------------------------------------------------------------------------- */
 
-/* Judge what no flow knows. */
 static void
-judge_misses(struct worker *w, struct check *check, uint16_t n, bool inbound)
+gather(const struct worker *w, const struct burst *b, bool inbound, struct asked *a)
 {
-	struct check *missed[BURST_MAX];
-	uint16_t n_missed = 0;
+	const struct view *v = w->view;
 
-	for (uint16_t i = 0; i < n; i++) {
-		if (check[i].flow == FLOW_MISS)
-			missed[n_missed++] = &check[i];
-	}
-	if (n_missed != 0)
-		evaluate(w, missed, n_missed, inbound);
-}
-
-/* True: stays in the burst. */
-static bool
-settle(struct worker *w, const struct check *c, bool inbound)
-{
-	enum stage stage = inbound ? STAGE_NSG_IN : STAGE_NSG_OUT;
-	const struct iface *i = c->endpoint;
-
-	if (likely(c->flow == FLOW_HIT)) {
-		TRACE(c->p, stage, TRACE_ALLOWED_BY_FLOW, i->id, NAME_NONE, 0);
-		return true;
-	}
-	if (c->flow == FLOW_BAD_STATE) {
-		drop_named(w, c->p, DROP_FLOW_STATE, i->name);
-		return false;
-	}
-	if (!c->verdict.allow) {
-		drop_named(w, c->p, DROP_NSG_DENY, c->verdict.name);
-		return false;
-	}
-	if (!flow_insert(w, c->p, c->flow_end, inbound, i->flow_timeout_s, c->verdict.name)) {
-		drop_named(w, c->p, DROP_FLOW_TABLE_FULL, i->name);
-		return false;
-	}
-	TRACE(c->p, stage, c->had_nsg ? TRACE_ALLOWED_BY_RULE : TRACE_NO_NSG, i->id, c->verdict.name, 0);
-	return true;
-}
-
-static void
-filter(struct worker *w, struct burst *b, bool inbound)
-{
-	struct check check[BURST_MAX];
-	struct packet *looked_up[BURST_MAX];
-	uint16_t end[BURST_MAX];
-	uint8_t result[BURST_MAX], at[BURST_MAX];
-	uint16_t n = 0, kept = 0, next = 0;
-
+	a->n = 0;
 	for (uint16_t i = 0; i < b->n; i++) {
 		struct packet *p = b->pkt[i];
-		const struct iface *endpoint = inbound ? receiver_endpoint(w->view, p) : sender_endpoint(w->view, p);
+		const struct iface *endpoint = inbound ? receiver_endpoint(v, p) : sender_endpoint(v, p);
 
 		if (endpoint == NULL) {
 			TRACE(p, inbound ? STAGE_NSG_IN : STAGE_NSG_OUT, TRACE_NO_NSG, inbound ? p->out : p->iface,
 				NAME_NONE, 0);
 			continue;
 		}
-		check[n].p = looked_up[n] = p;
-		check[n].endpoint = endpoint;
-		end[n] = check[n].flow_end = flow_end(w->view, &check[n], inbound);
-		at[n++] = (uint8_t)i;
+		flow_prepare(w, &a->probe[a->n], p, flow_end(v, endpoint, p, inbound), inbound);
+		a->pkt[a->n] = p;
+		a->endpoint[a->n] = endpoint;
+		a->at[a->n++] = (uint8_t)i;
 	}
-	if (n == 0)
-		return;
+}
 
-	flow_lookup(w, looked_up, end, inbound, n, result);
-	for (uint16_t i = 0; i < n; i++)
-		check[i].flow = result[i];
-	judge_misses(w, check, n, inbound);
+/* Judge what no flow knows: check[k] is about the k-th packet that missed. */
+static void
+judge_misses(struct worker *w, const struct asked *a, bool inbound, struct check *check)
+{
+	struct nsg_key key[BURST_MAX];
+	uint16_t n = 0;
+
+	for (uint16_t i = 0; i < a->n; i++) {
+		if (a->flow[i] != FLOW_MISS)
+			continue;
+		check_start(w, &check[n], &key[n], a->endpoint[i], a->pkt[i], inbound);
+		n++;
+	}
+	ask(check, key, n, 0);
+	ask(check, key, n, 1);
+}
+
+/* What missed may open a flow. True: stays in the burst. */
+static bool
+settle_miss(struct worker *w, const struct asked *a, uint16_t i, const struct check *c, bool inbound)
+{
+	const struct iface *endpoint = a->endpoint[i];
+	struct packet *p = a->pkt[i];
+
+	if (!c->verdict.allow) {
+		drop_named(w, p, DROP_NSG_DENY, c->verdict.name);
+		return false;
+	}
+	if (!flow_insert(w, &a->probe[i], p, inbound, endpoint->flow_timeout_s, c->verdict.name)) {
+		drop_named(w, p, DROP_FLOW_TABLE_FULL, endpoint->name);
+		return false;
+	}
+	TRACE(p, inbound ? STAGE_NSG_IN : STAGE_NSG_OUT, c->had_nsg ? TRACE_ALLOWED_BY_RULE : TRACE_NO_NSG,
+		endpoint->id, c->verdict.name, 0);
+	return true;
+}
+
+/* True: stays in the burst. */
+static bool
+settle_known(struct worker *w, const struct asked *a, uint16_t i, bool inbound)
+{
+	if (unlikely(a->flow[i] == FLOW_BAD_STATE)) {
+		drop_named(w, a->pkt[i], DROP_FLOW_STATE, a->endpoint[i]->name);
+		return false;
+	}
+	TRACE(a->pkt[i], inbound ? STAGE_NSG_IN : STAGE_NSG_OUT, TRACE_ALLOWED_BY_FLOW, a->endpoint[i]->id, NAME_NONE,
+		0);
+	return true;
+}
+
+/* Drop what may not pass, and close the gaps. */
+static void
+compact(struct worker *w, struct burst *b, const struct asked *a, const struct check *check, bool inbound)
+{
+	uint16_t kept = 0, next = 0, missed = 0;
 
 	for (uint16_t i = 0; i < b->n; i++) {
-		bool judged = next < n && at[next] == i;
+		struct packet *p = b->pkt[i];
+		bool stays = true;
 
-		if (!judged || settle(w, &check[next], inbound))
-			b->pkt[kept++] = b->pkt[i];
-		next += judged;
+		if (likely(next < a->n && a->at[next] == i)) {
+			if (unlikely(a->flow[next] == FLOW_MISS))
+				stays = settle_miss(w, a, next, &check[missed++], inbound);
+			else
+				stays = settle_known(w, a, next, inbound);
+			next++;
+		}
+		if (likely(stays))
+			b->pkt[kept++] = p;
 	}
 	b->n = kept;
+}
+
+static void
+filter(struct worker *w, struct burst *b, bool inbound)
+{
+	struct check check[BURST_MAX];
+	struct asked asked;
+
+	gather(w, b, inbound, &asked);
+	if (asked.n == 0)
+		return;
+	flow_lookup(w, asked.probe, asked.pkt, asked.n, asked.flow);
+	judge_misses(w, &asked, inbound, check);
+	compact(w, b, &asked, check, inbound);
 }
 
 void

@@ -1,7 +1,7 @@
 /* Packets as the NSG stages meet them, without a wire: parsed fields, and real bytes where ICMP is read. */
 #pragma once
 
-#include "dataplane/packet.h"
+#include "dataplane/flow.h"
 
 #include <netinet/in.h>
 #include <string.h>
@@ -133,4 +133,25 @@ icmp_echo(struct icmp_packet *i, bool v6, uint32_t from, uint32_t to, bool reque
 {
 	icmp_make(i, v6, from, to, v6 ? (request ? 128 : 129) : (request ? 8 : 0));
 	i->p.source_port = i->p.destination_port = identifier;
+}
+
+/* ---- the flow table as the stages use it ---- */
+
+static inline void
+find_flows(struct worker *w, struct packet *const *pkt, const uint16_t *end, bool inbound, uint16_t n, uint8_t *result)
+{
+	struct flow_probe probe[BURST_MAX];
+
+	for (uint16_t i = 0; i < n; i++)
+		flow_prepare(w, &probe[i], pkt[i], end[i], inbound);
+	flow_lookup(w, probe, pkt, n, result);
+}
+
+static inline bool
+add_flow(struct worker *w, const struct packet *p, uint16_t end, bool inbound, uint16_t timeout_s, uint32_t rule_name)
+{
+	struct flow_probe probe;
+
+	flow_prepare(w, &probe, p, end, inbound);
+	return flow_insert(w, &probe, p, inbound, timeout_s, rule_name);
 }

@@ -34,14 +34,14 @@ look(const struct packet *p, uint16_t iface, bool inbound)
 	struct packet copy = *p, *pkt = &copy;
 	uint8_t result;
 
-	flow_lookup(w, &pkt, &iface, inbound, 1, &result);
+	find_flows(w, &pkt, &iface, inbound, 1, &result);
 	return result;
 }
 
 static bool
 insert(const struct packet *p, uint16_t iface, bool inbound)
 {
-	return flow_insert(w, p, iface, inbound, TIMEOUT, RULE);
+	return add_flow(w, p, iface, inbound, TIMEOUT, RULE);
 }
 
 static void
@@ -176,7 +176,7 @@ one_burst_makes_one_flow(void **state)
 	uint8_t result[2];
 
 	table(1024);
-	flow_lookup(w, pkt, iface, false, 2, result);
+	find_flows(w, pkt, iface, false, 2, result);
 	assert_int_equal(result[0], FLOW_MISS);
 	assert_int_equal(result[1], FLOW_MISS);
 	assert_true(insert(&p, 5, false));
@@ -318,7 +318,7 @@ a_syn_after_the_close_is_a_new_conversation(void **state)
 	expect_state(FLOW_TCP_CLOSED, 10);
 
 	p = turned(&p);
-	assert_true(flow_insert(w, &p, 5, true, 300, 78));
+	assert_true(add_flow(w, &p, 5, true, 300, 78));
 	assert_int_equal(live(), 1);
 	assert_int_equal(the_flow()->rule_name, 78);
 	assert_true(the_flow()->inbound);
@@ -831,7 +831,7 @@ figures(void)
 				iface[i] = 5;
 			}
 			start = rte_rdtsc();
-			flow_lookup(w, pkt, iface, false, 32, result);
+			find_flows(w, pkt, iface, false, 32, result);
 			took[round] = rte_rdtsc() - start;
 			for (int i = 0; i < 32; i++)
 				hits += result[i] == FLOW_HIT;

@@ -61,12 +61,12 @@ race(void *argument)
 		uint8_t result[2];
 
 		never = flow_number(FLOWS_MAX + n, ACK);
-		flow_lookup(r->w, pkt, iface, false, 2, result);
+		find_flows(r->w, pkt, iface, false, 2, result);
 		r->hits += result[0] == FLOW_HIT;
 		r->false_hits += result[1] == FLOW_HIT;
 		if (result[0] != FLOW_MISS)
 			continue;
-		if (flow_insert(r->w, &p, 3, false, 240, 5000 + n))
+		if (add_flow(r->w, &p, 3, false, 240, 5000 + n))
 			r->inserted++;
 		else
 			r->refused++;
@@ -195,7 +195,7 @@ fire(void *argument)
 
 		if (i % SALVO == 0)
 			meet(FIRING, i / SALVO);
-		r->inserted += flow_insert(r->w, &p, 3, false, 240, 1);
+		r->inserted += add_flow(r->w, &p, 3, false, 240, 1);
 	}
 	return NULL;
 }
