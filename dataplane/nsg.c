@@ -14,6 +14,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+_Static_assert(ACL_RULES_MAX <= 64 * RULES_PER_WORD, "a row's summary is one word");
+
 #define VERDICT_BATCH 16 /* packets whose rows are fetched together */
 
 struct acl {
@@ -123,17 +125,26 @@ rows_take(const struct rule_rows *r, const struct nsg_key *k, struct rows_of *o)
 	row_take(r, o, ROW_DESTINATION_TAGS, r->destination_tags[k->destination_tags]);
 }
 
+static inline uint64_t
+in_all_rows(const struct rows_of *o, uint32_t word)
+{
+	uint64_t bits = o->row[0][word];
+
+	for (int kind = 1; kind < ROW_KINDS; kind++)
+		bits &= o->row[kind][word];
+	return bits;
+}
+
 /* The first rule that is content in every respect, and one; 0: none is. */
 static uint32_t
-first_rule(const struct rows_of *o, uint32_t words)
+first_rule(const struct rows_of *o)
 {
-	for (uint32_t i = 0; i < words; i++) {
-		uint64_t rules = o->row[0][i];
+	for (uint64_t words = in_all_rows(o, 0); words != 0; words &= words - 1) {
+		uint32_t word = (uint32_t)__builtin_ctzll(words);
+		uint64_t rules = in_all_rows(o, 1 + word);
 
-		for (int kind = 1; kind < ROW_KINDS; kind++)
-			rules &= o->row[kind][i];
 		if (rules != 0)
-			return i * 64 + (uint32_t)__builtin_ctzll(rules) + 1;
+			return word * RULES_PER_WORD + (uint32_t)__builtin_ctzll(rules) + 1;
 	}
 	return 0;
 }
@@ -146,7 +157,7 @@ verdicts(const struct acl *a, const struct nsg_key *key, uint32_t n, struct nsg_
 	for (uint32_t i = 0; i < n; i++)
 		rows_take(&a->rows, &key[i], &rows[i]);
 	for (uint32_t i = 0; i < n; i++)
-		out[i] = a->verdict[first_rule(&rows[i], a->rows.words)];
+		out[i] = a->verdict[first_rule(&rows[i])];
 }
 
 void

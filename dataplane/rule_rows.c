@@ -10,7 +10,8 @@
 static void
 row_set(uint64_t *row, uint32_t rule)
 {
-	row[rule / 64] |= 1ull << rule % 64;
+	row[0] |= 1ull << rule / RULES_PER_WORD;
+	row[1 + rule / RULES_PER_WORD] |= 1ull << rule % RULES_PER_WORD;
 }
 
 static const struct acl_side_spec *
@@ -332,7 +333,7 @@ rule_rows_build(struct rule_rows *r, const struct acl_spec *spec, size_t bytes_m
 	size_t left = bytes_max;
 	int rc;
 
-	*r = (struct rule_rows){.words = (spec->n + 63) / 64};
+	*r = (struct rule_rows){.words = 1 + (spec->n + RULES_PER_WORD - 1) / RULES_PER_WORD};
 	rc = check_ports(spec, error, error_size);
 	if (rc == 0)
 		rc = build_side(r, spec, false, &left, error, error_size);

@@ -1,7 +1,8 @@
 /* For each thing a rule looks at, and each class of its values: the rules that are content with it, a bit each.
  *
  * A packet's rule is the lowest bit that is set in all of its seven rows. Nothing is multiplied with
- * anything: rows are as many as there are classes of values, and each is as long as there are rules.
+ * anything: rows are as many as there are classes of values, and each is as long as there are rules. A row begins
+ * with its summary, a bit for each of its words that is not 0: the AND of seven summaries leaves few words to look at.
  *
  * Build: builder thread (libc memory). The rest: any thread that keeps the object.
  */
@@ -28,8 +29,10 @@ enum row_kind {
 	ROW_KINDS
 };
 
+#define RULES_PER_WORD 64
+
 struct rule_rows {
-	uint32_t words; /* of a row */
+	uint32_t words; /* of a row: the summary and the rules */
 	uint64_t *row[ROW_KINDS];
 	struct prefix_sets source, destination;
 	struct port_intervals source_port, destination_port;

@@ -397,6 +397,32 @@ thousand_rules_with_four_thousand_prefixes_fit(void **state)
 	free(r);
 }
 
+/* Each word of the rows has rules for either source and for either port, none for both but the very last. */
+static void
+last_of_the_longest_list_is_found(void **state)
+{
+	struct ip_prefix source[2] = {{address_from_v4(0x0a000001), 32}, {address_from_v4(0x0a000002), 32}};
+	struct acl_port_range port[2] = {{80, 80}, {443, 443}};
+	struct acl_rule_spec *r = calloc(ACL_RULES_MAX, sizeof(*r));
+	struct nsg_key k = {.family = IP_V4, .protocol = 6, .source = {10, 0, 0, 1}, .destination_port = 443};
+	struct acl *a;
+
+	for (uint32_t i = 0; i < ACL_RULES_MAX; i++) {
+		r[i] = (struct acl_rule_spec){.protocol = -1, .allow = true, .name = 1 + i};
+		r[i].source = (struct acl_side_spec){.prefix = &source[i & 1], .n_prefixes = 1};
+		r[i].destination = (struct acl_side_spec){.port = &port[i & 1], .n_ports = 1};
+	}
+	a = build(&(struct acl_spec){r, ACL_RULES_MAX});
+	assert_int_equal(ask(a, &k).name, NAME_NONE);
+	acl_free(a);
+
+	r[ACL_RULES_MAX - 1].source.prefix = &source[0];
+	a = build(&(struct acl_spec){r, ACL_RULES_MAX});
+	assert_int_equal(ask(a, &k).name, ACL_RULES_MAX);
+	acl_free(a);
+	free(r);
+}
+
 /* What would not fit is refused. Host h is in list l when bit l of h is set: 2^17 ways to overlap. */
 static void
 more_overlaps_than_fit_are_refused(void **state)
@@ -544,6 +570,7 @@ main(void)
 		cmocka_unit_test(icmp_is_another_protocol_in_each_family),
 		cmocka_unit_test(long_lists_do_not_multiply),
 		cmocka_unit_test(thousand_rules_with_four_thousand_prefixes_fit),
+		cmocka_unit_test(last_of_the_longest_list_is_found),
 		cmocka_unit_test(more_overlaps_than_fit_are_refused),
 		cmocka_unit_test(malformed_rules_are_refused),
 		cmocka_unit_test(only_equal_rules_are_shared),
