@@ -113,11 +113,9 @@ forwarder_of(const struct worker *w, const struct iface *i, const struct packet 
 static bool
 foreign_to_vnet(const struct iface *i, const struct packet *p)
 {
-	const uint8_t *source = p->flags & PKT_V6 ? p->v6.src : (const uint8_t *)&p->v4.src;
-
 	if (i->tags == NULL)
 		return true;
-	return !(tags_lookup(i->tags, p->flags & PKT_V6 ? IP_V6 : IP_V4, source) & TAG_BIT_OWN_VNET);
+	return !(tags_lookup(i->tags, packet_family(p), packet_source(p)) & TAG_BIT_OWN_VNET);
 }
 
 /* True: stays in the burst. */

@@ -391,11 +391,11 @@ payload_take(struct packet *p, const struct sa *sa, const struct crypto_op *op)
 static void
 remote_check(struct worker *w, const struct sa *sa, const struct tunnel *t, const struct packet *p)
 {
-	struct ip_addr source = {.family = p->flags & PKT_V6 ? IP_V6 : IP_V4};
+	struct ip_addr source;
 
 	if (likely(p->source_port == sa->udp_remote_port && from(p, &t->remote)))
 		return;
-	memcpy(source.b, p->flags & PKT_V6 ? p->v6.src : (const uint8_t *)&p->v4.src, p->flags & PKT_V6 ? 16 : 4);
+	source = packet_address(p, true);
 	sa_tell_remote(w, sa, &source, p->source_port);
 }
 

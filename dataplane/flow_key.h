@@ -46,20 +46,11 @@ bool icmp_is_error(const struct packet *p);
 /* Of an ICMP error: the ends of the packet that it quotes. False: it quotes none that the receiver can have sent. */
 bool flow_key_quoted(struct flow_ends *e, const struct packet *p);
 
-static inline uint32_t
-flow_key_read32(const uint8_t *b)
-{
-	rte_be32_t word;
-
-	memcpy(&word, b, sizeof(word));
-	return rte_be_to_cpu_32(word);
-}
-
 static inline void
 flow_key_v4(struct flow_key *k, const struct flow_ends *e, uint16_t end, bool inbound)
 {
-	uint64_t source = (uint64_t)flow_key_read32(e->source) << 16 | e->source_port;
-	uint64_t destination = (uint64_t)flow_key_read32(e->destination) << 16 | e->destination_port;
+	uint64_t source = (uint64_t)intervals4_key(e->source) << 16 | e->source_port;
+	uint64_t destination = (uint64_t)intervals4_key(e->destination) << 16 | e->destination_port;
 	/* a mask: which end is lower is anybody's guess, so a branch would be mispredicted */
 	uint64_t swap = (source ^ destination) & -(uint64_t)(source > destination);
 	uint64_t low = source ^ swap, high = destination ^ swap;
@@ -94,8 +85,8 @@ flow_key_build(struct flow_key *k, const struct packet *p, uint16_t end, bool in
 {
 	bool v6 = p->flags & PKT_V6;
 	struct flow_ends quoted, e = {
-					 .source = v6 ? p->v6.src : (const uint8_t *)&p->v4.src,
-					 .destination = v6 ? p->v6.dst : (const uint8_t *)&p->v4.dst,
+					 .source = packet_source(p),
+					 .destination = packet_destination(p),
 					 .source_port = p->source_port,
 					 .destination_port = p->destination_port,
 					 .protocol = p->protocol,

@@ -74,6 +74,12 @@ intervals4_find(const struct intervals4 *t, uint32_t address)
 	return t->value[at + intervals4_below(t->key + at, wanted)];
 }
 
+static inline uint32_t
+intervals4_key(const uint8_t address[4])
+{
+	return (uint32_t)address[0] << 24 | (uint32_t)address[1] << 16 | (uint32_t)address[2] << 8 | address[3];
+}
+
 static inline unsigned __int128
 intervals6_key(const uint8_t address[16])
 {

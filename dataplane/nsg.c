@@ -150,18 +150,18 @@ first_rule(const struct rows_of *o)
 }
 
 static void
-verdicts(const struct acl *a, const struct nsg_key *key, uint32_t n, struct nsg_verdict *out)
+verdicts(const struct acl *a, const struct nsg_key *const *key, uint32_t n, struct nsg_verdict *out)
 {
 	struct rows_of rows[VERDICT_BATCH];
 
 	for (uint32_t i = 0; i < n; i++)
-		rows_take(&a->rows, &key[i], &rows[i]);
+		rows_take(&a->rows, key[i], &rows[i]);
 	for (uint32_t i = 0; i < n; i++)
 		out[i] = a->verdict[first_rule(&rows[i])];
 }
 
 void
-acl_verdicts(const struct acl *a, const struct nsg_key *key, uint32_t n, struct nsg_verdict *out)
+acl_verdicts(const struct acl *a, const struct nsg_key *const *key, uint32_t n, struct nsg_verdict *out)
 {
 	if (a->n_rules == 0) {
 		for (uint32_t i = 0; i < n; i++)

@@ -43,4 +43,4 @@ struct nsg_verdict {
 };
 
 /* Any n, both families mixed. */
-void acl_verdicts(const struct acl *a, const struct nsg_key *key, uint32_t n, struct nsg_verdict *out);
+void acl_verdicts(const struct acl *a, const struct nsg_key *const *key, uint32_t n, struct nsg_verdict *out);

@@ -28,6 +28,7 @@ struct asked {
 /* One that the rules decide about. */
 struct check {
 	const struct acl *acl[2]; /* in the order of evaluation, NULL: no NSG */
+	struct nsg_key key;
 	struct nsg_verdict verdict;
 	bool had_nsg;
 };
@@ -63,18 +64,17 @@ receiver_endpoint(const struct view *v, const struct packet *p)
 static const struct nic *
 sender_nic(const struct worker *w, const struct iface *i, const struct packet *p)
 {
-	struct ip_addr source = packet_address(p, true);
-
-	return p->flags & PKT_FORWARDED ? forwarder_of(w, i, p) : iface_nic(i, &source);
+	return p->flags & PKT_FORWARDED ? forwarder_of(w, i, p) : iface_nic(i, packet_family(p), packet_source(p));
 }
 
 static const struct nic *
 receiver_nic(const struct view *v, const struct iface *i, const struct packet *p)
 {
 	const struct hop *h = &v->hop[p->hop & v->hop_mask];
-	struct ip_addr destination = packet_address(p, false);
 
-	return iface_nic(i, h->kind == HOP_NEIGHBOUR ? &h->address : &destination);
+	if (h->kind == HOP_NEIGHBOUR)
+		return iface_nic(i, h->address.family, h->address.b);
+	return iface_nic(i, packet_family(p), packet_destination(p));
 }
 
 /* What an NVA forwards has the NVA's rules, and flows apart from those of the addresses' own hosts. */
@@ -107,28 +107,28 @@ tags_of(const struct iface *i, uint8_t family, const uint8_t *address)
 
 /* Rules see no ports but those of transport protocols. */
 static void
-key_fill(struct nsg_key *k, const struct iface *i, const struct ip_addr *source, const struct ip_addr *destination,
+key_fill(struct nsg_key *k, const struct iface *i, uint8_t family, const uint8_t *source, const uint8_t *destination,
 	uint8_t protocol, uint16_t source_port, uint16_t destination_port)
 {
 	bool icmp = protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6;
 
 	*k = (struct nsg_key){
-		.family = source->family,
+		.family = family,
 		.protocol = protocol,
-		.source_tags = tags_of(i, source->family, source->b),
-		.destination_tags = tags_of(i, source->family, destination->b),
+		.source_tags = tags_of(i, family, source),
+		.destination_tags = tags_of(i, family, destination),
 		.source_port = icmp ? 0 : source_port,
 		.destination_port = icmp ? 0 : destination_port,
 	};
-	memcpy(k->source, source->b, 16);
-	memcpy(k->destination, destination->b, 16);
+	memcpy(k->source, source, family == IP_V6 ? 16 : 4);
+	memcpy(k->destination, destination, family == IP_V6 ? 16 : 4);
 }
 
 /* Packets of one burst mostly share their rules: they are asked in groups. */
 static void
-ask(struct check *check, const struct nsg_key *key, uint16_t n, int stage)
+ask(struct check *check, uint16_t n, int stage)
 {
-	struct nsg_key group_key[BURST_MAX];
+	const struct nsg_key *key[BURST_MAX];
 	struct nsg_verdict verdict[BURST_MAX];
 	uint16_t member[BURST_MAX];
 	uint64_t waiting = 0;
@@ -147,10 +147,10 @@ ask(struct check *check, const struct nsg_key *key, uint16_t n, int stage)
 			if (check[i].acl[stage] != acl)
 				continue;
 			waiting &= ~(1ull << i);
-			group_key[n_members] = key[i];
+			key[n_members] = &check[i].key;
 			member[n_members++] = i;
 		}
-		acl_verdicts(acl, group_key, n_members, verdict);
+		acl_verdicts(acl, key, n_members, verdict);
 		for (uint16_t m = 0; m < n_members; m++) {
 			check[member[m]].verdict = verdict[m];
 			check[member[m]].had_nsg = true;
@@ -161,16 +161,15 @@ ask(struct check *check, const struct nsg_key *key, uint16_t n, int stage)
 _Static_assert(BURST_MAX <= 64, "a bit for each packet");
 
 static void
-check_start(struct worker *w, struct check *c, struct nsg_key *key, const struct iface *endpoint,
-	const struct packet *p, bool inbound)
+check_start(struct worker *w, struct check *c, const struct iface *endpoint, const struct packet *p, bool inbound)
 {
-	struct ip_addr source = packet_address(p, true), destination = packet_address(p, false);
 	const struct nic *nic = inbound ? receiver_nic(w->view, endpoint, p) : sender_nic(w, endpoint, p);
 
 	choose_acls(endpoint, nic, inbound, c->acl);
 	c->verdict = (struct nsg_verdict){true, NAME_NONE};
 	c->had_nsg = false;
-	key_fill(key, endpoint, &source, &destination, p->protocol, p->source_port, p->destination_port);
+	key_fill(&c->key, endpoint, packet_family(p), packet_source(p), packet_destination(p), p->protocol,
+		p->source_port, p->destination_port);
 }
 
 /* ---- the stage -------------------------------------------------------------------------------- */
@@ -201,17 +200,16 @@ gather(const struct worker *w, const struct burst *b, bool inbound, struct asked
 static void
 judge_misses(struct worker *w, const struct asked *a, bool inbound, struct check *check)
 {
-	struct nsg_key key[BURST_MAX];
 	uint16_t n = 0;
 
 	for (uint16_t i = 0; i < a->n; i++) {
 		if (a->flow[i] != FLOW_MISS)
 			continue;
-		check_start(w, &check[n], &key[n], a->endpoint[i], a->pkt[i], inbound);
+		check_start(w, &check[n], a->endpoint[i], a->pkt[i], inbound);
 		n++;
 	}
-	ask(check, key, n, 0);
-	ask(check, key, n, 1);
+	ask(check, n, 0);
+	ask(check, n, 1);
 }
 
 /* What missed may open a flow. True: stays in the burst. */
@@ -304,18 +302,20 @@ verdict_nsg(const struct view *v, const struct verdict_packet *p, bool inbound, 
 	const struct iface *i = &v->iface[p->iface & v->iface_mask];
 	const struct acl *acl[2];
 	struct nsg_key key;
+	const struct ip_addr *own = inbound ? &p->destination : &p->source;
 
 	*out = (struct acl_verdict){.allow = true, .rule_name = NAME_NONE};
 	if (!filters(i))
 		return;
-	choose_acls(i, iface_nic(i, inbound ? &p->destination : &p->source), inbound, acl);
-	key_fill(&key, i, &p->source, &p->destination, p->protocol, p->source_port, p->destination_port);
+	choose_acls(i, iface_nic(i, own->family, own->b), inbound, acl);
+	key_fill(&key, i, p->source.family, p->source.b, p->destination.b, p->protocol, p->source_port,
+		p->destination_port);
 	for (int stage = 0; stage < 2 && out->allow; stage++) {
 		struct nsg_verdict verdict;
 
 		if (acl[stage] == NULL)
 			continue;
-		acl_verdicts(acl[stage], &key, 1, &verdict);
+		acl_verdicts(acl[stage], &(const struct nsg_key *){&key}, 1, &verdict);
 		*out = (struct acl_verdict){.allow = verdict.allow, .rule_name = verdict.name, .had_nsg = true};
 	}
 }

@@ -98,15 +98,31 @@ packet_trim(struct packet *p, uint16_t before)
 	m->pkt_len = m->data_len;
 }
 
+static inline uint8_t
+packet_family(const struct packet *p)
+{
+	return p->flags & PKT_V6 ? IP_V6 : IP_V4;
+}
+
+/* Network order, as long as the family's addresses are. */
+static inline const uint8_t *
+packet_source(const struct packet *p)
+{
+	return p->flags & PKT_V6 ? p->v6.src : (const uint8_t *)&p->v4.src;
+}
+
+static inline const uint8_t *
+packet_destination(const struct packet *p)
+{
+	return p->flags & PKT_V6 ? p->v6.dst : (const uint8_t *)&p->v4.dst;
+}
+
 /* Source or destination in control's form. */
 static inline struct ip_addr
 packet_address(const struct packet *p, bool source)
 {
-	struct ip_addr a = {.family = p->flags & PKT_V6 ? IP_V6 : IP_V4};
+	struct ip_addr a = {.family = packet_family(p)};
 
-	if (p->flags & PKT_V6)
-		memcpy(a.b, source ? p->v6.src : p->v6.dst, 16);
-	else
-		memcpy(a.b, source ? &p->v4.src : &p->v4.dst, 4);
+	memcpy(a.b, source ? packet_source(p) : packet_destination(p), a.family == IP_V6 ? 16 : 4);
 	return a;
 }

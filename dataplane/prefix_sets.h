@@ -48,6 +48,5 @@ prefix_sets_class(const struct prefix_sets *s, uint8_t family, const uint8_t add
 	if (family == IP_V6)
 		return (uint16_t)intervals6_find(&s->v6, intervals6_key(address));
 
-	return (uint16_t)intervals4_find(&s->v4,
-		(uint32_t)address[0] << 24 | (uint32_t)address[1] << 16 | (uint32_t)address[2] << 8 | address[3]);
+	return (uint16_t)intervals4_find(&s->v4, intervals4_key(address));
 }

@@ -18,8 +18,8 @@ enum ecn { ECN_NONE = 0, ECN_CONGESTION = 3 };
 static bool
 address_is_ours(const struct iface *i, const struct packet *p)
 {
-	uint8_t family = p->flags & PKT_V6 ? IP_V6 : IP_V4;
-	const uint8_t *dst = p->flags & PKT_V6 ? p->v6.dst : (const uint8_t *)&p->v4.dst;
+	uint8_t family = packet_family(p);
+	const uint8_t *dst = packet_destination(p);
 
 	for (uint8_t n = 0; n < i->n_prefixes; n++)
 		if (i->address[n].family == family && memcmp(i->address[n].b, dst, family == IP_V6 ? 16 : 4) == 0)

@@ -105,16 +105,10 @@ tags_same(const struct tags *t, const struct tags_spec *spec, const struct gatew
 	return same;
 }
 
-static uint32_t
-v4(const uint8_t address[16])
-{
-	return (uint32_t)address[0] << 24 | (uint32_t)address[1] << 16 | (uint32_t)address[2] << 8 | address[3];
-}
-
 static bool
 behind_gateway(const struct gateway_table *g, uint8_t family, const uint8_t address[16])
 {
-	uint32_t address4 = v4(address);
+	uint32_t address4 = intervals4_key(address);
 	uint8_t address6[1][16];
 	uint64_t strength;
 
@@ -131,7 +125,7 @@ uint8_t
 tags_lookup(const struct tags *t, uint8_t family, const uint8_t address[16])
 {
 	uint8_t bits = family == IP_V6 ? (uint8_t)intervals6_find(&t->v6, intervals6_key(address))
-				       : (uint8_t)intervals4_find(&t->v4, v4(address));
+				       : (uint8_t)intervals4_find(&t->v4, intervals4_key(address));
 
 	if (t->gateway != NULL && !(bits & TAG_BIT_VNET) && behind_gateway(t->gateway, family, address))
 		bits = (uint8_t)((bits | TAG_BIT_VNET) & ~TAG_BIT_INTERNET);

@@ -18,33 +18,28 @@ bool
 filter_match(const struct flow_filter *f, const struct packet *p)
 {
 	bool v6 = p->flags & PKT_V6;
-	const uint8_t *src = v6 ? p->v6.src : (const uint8_t *)&p->v4.src;
-	const uint8_t *dst = v6 ? p->v6.dst : (const uint8_t *)&p->v4.dst;
 
 	return (f->iface == IFACE_NONE || f->iface == p->iface) && (f->protocol < 0 || f->protocol == p->protocol) &&
 	       (f->source_port == 0 || f->source_port == p->source_port) &&
 	       (f->destination_port == 0 || f->destination_port == p->destination_port) &&
-	       prefix_match(&f->source, v6, src) && prefix_match(&f->destination, v6, dst);
+	       prefix_match(&f->source, v6, packet_source(p)) &&
+	       prefix_match(&f->destination, v6, packet_destination(p));
 }
 
 static void
 record_start(struct worker *w, struct packet *p, struct trace_record *r)
 {
-	bool v6 = p->flags & PKT_V6;
-	size_t size = v6 ? 16 : 4;
-
 	memset(r, 0, sizeof(*r));
 	r->tsc = w->now;
 	r->worker = w->id;
 	r->iface = p->iface;
-	r->family = v6 ? IP_V6 : IP_V4;
+	r->family = packet_family(p);
 	r->protocol = p->protocol;
 	r->source_port = p->source_port;
 	r->destination_port = p->destination_port;
 	r->length = p->l3_len;
-	r->source.family = r->destination.family = r->family;
-	memcpy(r->source.b, v6 ? p->v6.src : (const uint8_t *)&p->v4.src, size);
-	memcpy(r->destination.b, v6 ? p->v6.dst : (const uint8_t *)&p->v4.dst, size);
+	r->source = packet_address(p, true);
+	r->destination = packet_address(p, false);
 }
 
 void

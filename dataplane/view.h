@@ -123,6 +123,6 @@ struct view {
 #define SPI_PROBES_MAX 16
 
 /* The NIC that owns an address on an interface, NULL if none. Any thread. */
-const struct nic *iface_nic(const struct iface *i, const struct ip_addr *a);
+const struct nic *iface_nic(const struct iface *i, uint8_t family, const uint8_t *address);
 /* Does the address lie in one of the interface's networks? Any thread. */
 bool iface_on_link(const struct iface *i, const struct ip_addr *a);

@@ -1,6 +1,7 @@
 /* The interfaces of a view, their NICs, and which port and VLAN leads to which. Builder thread, but for iface_nic. */
 #include "dataplane/view_build.h"
 
+#include "dataplane/intervals.h"
 #include "drivers/port.h"
 
 #include <rte_byteorder.h>
@@ -10,24 +11,39 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Addresses in the order of NICs: both families' as numbers, IPv4 before IPv6. */
+static inline int
+address_order(uint8_t family, unsigned __int128 address, const struct ip_addr *other)
+{
+	unsigned __int128 number = intervals6_key(other->b);
+
+	if (family != other->family)
+		return family < other->family ? -1 : 1;
+	return (address > number) - (address < number);
+}
+
 static int
 nic_compare(const void *a, const void *b)
 {
-	return memcmp(&((const struct nic *)a)->address, &((const struct nic *)b)->address, sizeof(struct ip_addr));
+	const struct ip_addr *l = &((const struct nic *)a)->address;
+
+	return address_order(l->family, intervals6_key(l->b), &((const struct nic *)b)->address);
 }
 
 const struct nic *
-iface_nic(const struct iface *i, const struct ip_addr *a)
+iface_nic(const struct iface *i, uint8_t family, const uint8_t *address)
 {
+	unsigned __int128 wanted =
+		family == IP_V4 ? (unsigned __int128)intervals4_key(address) << 96 : intervals6_key(address);
 	uint32_t low = 0, high = i->n_nics;
 
 	while (low < high) {
 		uint32_t middle = (low + high) / 2;
-		int c = memcmp(a, &i->nic[middle].address, sizeof(*a));
+		int order = address_order(family, wanted, &i->nic[middle].address);
 
-		if (c == 0)
+		if (order == 0)
 			return &i->nic[middle];
-		if (c < 0)
+		if (order < 0)
 			high = middle;
 		else
 			low = middle + 1;

@@ -209,19 +209,22 @@ compare(const struct ruleset *s, uint32_t packets, uint64_t hit[3])
 {
 	char error[256] = "";
 	struct acl *a = acl_build(&s->spec, error, sizeof(error));
-	struct nsg_key key[97];
+	const struct nsg_key *key[97];
+	struct nsg_key value[97];
 	struct nsg_verdict got[97];
 
 	if (a == NULL)
 		fail_msg("%s", error);
+	for (uint32_t i = 0; i < 97; i++)
+		key[i] = &value[i];
 	for (uint32_t done = 0; done < packets;) {
 		uint32_t n = 1 + roll(97);
 
 		for (uint32_t i = 0; i < n; i++)
-			key[i] = random_key(s);
+			value[i] = random_key(s);
 		acl_verdicts(a, key, n, got);
 		for (uint32_t i = 0; i < n; i++) {
-			struct nsg_verdict want = linear(&s->spec, &key[i]);
+			struct nsg_verdict want = linear(&s->spec, key[i]);
 
 			assert_int_equal(got[i].allow, want.allow);
 			assert_int_equal(got[i].name, want.name);
@@ -268,7 +271,7 @@ ask(const struct acl *a, const struct nsg_key *k)
 {
 	struct nsg_verdict v;
 
-	acl_verdicts(a, k, 1, &v);
+	acl_verdicts(a, &k, 1, &v);
 	return v;
 }
 
@@ -526,7 +529,8 @@ figures(void)
 
 	for (int i = 0; i < 3; i++) {
 		struct ruleset s;
-		struct nsg_key key[4096];
+		const struct nsg_key *key[4096];
+		struct nsg_key value[4096];
 		struct nsg_verdict v[4096];
 		uint64_t start = rte_rdtsc(), best = UINT64_MAX, single = UINT64_MAX;
 		struct acl *a;
@@ -543,7 +547,9 @@ figures(void)
 		printf("%u rules: built in %.1f ms, %zu KiB\n", sizes[i],
 			1e3 * (double)(rte_rdtsc() - start) / (double)tsc_hz(), (heap_bytes() - before) >> 10);
 		for (int k = 0; k < 4096; k++)
-			key[k] = random_key(&s);
+			value[k] = random_key(&s);
+		for (int k = 0; k < 4096; k++)
+			key[k] = &value[k];
 		for (int round = 0; round < 50; round++) {
 			start = rte_rdtsc();
 			for (int k = 0; k < 4096; k += 32)
