@@ -537,6 +537,9 @@ main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (turning_begin("steady", MEMORY_MB, !test && turning_huge_pages(MEMORY_MB)) != 0)
 		return 1;
+	if (!test)
+		printf("the worker's core with nothing to do: worst pause %.1f us in %d s\n",
+			turning_bare_pause_us(2 * PHASE_S), 2 * PHASE_S);
 	whole_start_extended(site, extend, NULL);
 	feed();
 	if (test)

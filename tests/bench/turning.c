@@ -4,6 +4,7 @@
 #include "drivers/eal.h"
 
 #include <rte_launch.h>
+#include <rte_lcore.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,6 +36,31 @@ turning_begin(const char *name, uint32_t memory_mb, bool huge)
 {
 	return whole_begin(name,
 		&(struct whole_setup){.huge = huge, .memory_mb = memory_mb, .buffers = BUFFERS, .lcores = LCORES});
+}
+
+/* On the worker's lcore. */
+static int
+watch(void *seconds)
+{
+	uint64_t before = clock_tsc(), end = before + *(uint32_t *)seconds * rte_get_tsc_hz(), worst = 0;
+
+	while (before < end) {
+		uint64_t now = clock_tsc();
+
+		worst = RTE_MAX(worst, now - before);
+		before = now;
+	}
+	return (int)RTE_MIN(worst, (uint64_t)INT32_MAX);
+}
+
+double
+turning_bare_pause_us(uint32_t seconds)
+{
+	unsigned lcore = rte_get_next_lcore(-1, 1, 0);
+
+	if (rte_eal_remote_launch(watch, &seconds, lcore) != 0)
+		return 0;
+	return (double)rte_eal_wait_lcore(lcore) * 1e6 / (double)rte_get_tsc_hz();
 }
 
 void

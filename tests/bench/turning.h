@@ -7,6 +7,9 @@
 bool turning_huge_pages(uint32_t memory_mb);
 /* EAL with two lcores. 0, or -1 and a text. */
 int turning_begin(const char *name, uint32_t memory_mb, bool huge);
+/* Before turning_start: how long the worker's core is away at worst while it does nothing but read the clock for so
+ * many seconds. What the machine takes, no worker can give back. */
+double turning_bare_pause_us(uint32_t seconds);
 /* After whole_start: from here on the worker turns by itself, until turning_stop, which ends the world too. */
 void turning_start(void);
 void turning_stop(void);
