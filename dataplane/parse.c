@@ -275,7 +275,7 @@ mac_is_ours(const struct rte_ether_addr *mac, const struct iface *i)
 static inline uint16_t
 link_flags(const struct iface *i)
 {
-	return (i->kind == IFACE_UPLINK ? PKT_UPLINK : 0) | (i->filter_in | i->filter_out ? PKT_FILTERED : 0);
+	return (i->kind == IFACE_UPLINK ? PKT_UPLINK : 0) | (i->filter_in || i->filter_out ? PKT_FILTERED : 0);
 }
 
 /* Link header: which interface, which protocol. Returns PARSE_OK with *l3 and *type, or why not. */
