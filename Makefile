@@ -48,7 +48,7 @@ test: prerequisites
 bench: prerequisites
 	@$(MAKE) --no-print-directory all
 	@tests/bench/run.sh $(BUILD) "$(JSON)" "$(COMPARE)" $(if $(FULL),--full,$(if $(QUICK),--quick)) $(if $(SCENARIOS),"$(SCENARIOS)")
-	$(if $(SCENARIOS),,@$(BUILD)/tests/bench/bench-control && $(BUILD)/tests/bench/bench-steady)
+	$(if $(SCENARIOS),,@$(BUILD)/tests/bench/bench-control $(if $(QUICK),,&& $(BUILD)/tests/bench/bench-steady))
 
 bench-rfc2544: prerequisites
 	@$(MAKE) --no-print-directory all

@@ -47,7 +47,7 @@ static struct {
 	bool huge;
 } machine;
 
-/* ---- figures ---------------------------------------------------------------------------------------- */
+/* ---- what all parts use ---------------------------------------------------------------------------------- */
 
 uint32_t
 bench_random(uint32_t *state)
@@ -72,23 +72,6 @@ bench_array(size_t n, size_t size)
 	return p;
 }
 
-static int
-compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-struct figure
-bench_figure(double *sample, uint32_t n)
-{
-	if (n == 0)
-		return (struct figure){0, 0};
-	qsort(sample, n, sizeof(*sample), compare);
-	return (struct figure){sample[0], sample[n / 2]};
-}
-
 uint64_t
 bench_clock_cost(void)
 {
@@ -100,48 +83,6 @@ bench_clock_cost(void)
 		least = RTE_MIN(least, took);
 	}
 	return least;
-}
-
-/* One number of each pass, in order. */
-static void
-collect(const struct result *r, size_t offset, double sorted[PASSES])
-{
-	for (int i = 0; i < PASSES; i++)
-		memcpy(&sorted[i], (const char *)&r->pass[i] + offset, sizeof(sorted[i]));
-	qsort(sorted, PASSES, sizeof(*sorted), compare);
-}
-
-static double
-middle(const struct result *r, size_t offset)
-{
-	double sorted[PASSES];
-
-	collect(r, offset, sorted);
-	return sorted[PASSES / 2];
-}
-
-static bool
-differ(const struct result *r, size_t offset)
-{
-	double sorted[PASSES];
-
-	collect(r, offset, sorted);
-	return sorted[PASSES - 2] > sorted[1] * (1 + NOISE);
-}
-
-_Static_assert(sizeof(struct pass) % sizeof(double) == 0, "a pass is numbers and nothing else");
-
-static void
-conclude(struct result *r)
-{
-	for (size_t at = 0; at < sizeof(struct pass); at += sizeof(double)) {
-		double number = middle(r, at);
-
-		memcpy((char *)&r->middle + at, &number, sizeof(number));
-	}
-	r->noisy = differ(r, offsetof(struct pass, kind[KIND_PATH].min)) ||
-		   differ(r, offsetof(struct pass, kind[KIND_TOTAL].min)) ||
-		   differ(r, offsetof(struct pass, raw.min)) || differ(r, offsetof(struct pass, alone.min));
 }
 
 /* ---- which, and how much ---------------------------------------------------------------------------------- */
@@ -233,7 +174,7 @@ run(struct result *r, uint32_t n)
 	report_head();
 	for (uint32_t i = 0; i < n; i++) {
 		one_pass(r[i].scenario, &r[i].pass[PASSES - 1]);
-		conclude(&r[i]);
+		figures_conclude(&r[i]);
 		report_line(&r[i]);
 	}
 	report_end(r, n);

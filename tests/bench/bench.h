@@ -91,10 +91,12 @@ struct result {
 uint32_t bench_random(uint32_t *state);
 /* Zeroed; ends the program when there is no memory. */
 void *bench_array(size_t n, size_t size);
-/* Sorts the samples. */
-struct figure bench_figure(double *sample, uint32_t n);
 /* Cycles between two readings of the clock with nothing between them. */
 uint64_t bench_clock_cost(void);
+
+/* figures.c: of samples, which get sorted; and of all passes their middle, and whether they are noisy. */
+struct figure figures_of(double *sample, uint32_t n);
+void figures_conclude(struct result *r);
 
 /* ---- the parts ------------------------------------------------------------------------------------ */
 

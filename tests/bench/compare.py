@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """Two runs of the bench beside each other: compare.py OLD NEW, both as `bench --json` wrote them.
 
-For each scenario that both have: the minimum of path and total, old and new, and new / old.
+For each scenario that both have: the minimum of path and total, old and new, and new / old. With OLD alone: can it be
+compared with?
 """
 
 import json
@@ -10,9 +11,37 @@ import sys
 FIGURES = ("path", "total")
 
 
+class Unusable(Exception):
+    """A file that is no run of the bench; the text says which, where and why."""
+
+
 def load(path):
-    with open(path, encoding="utf-8") as f:
-        return json.load(f)
+    try:
+        with open(path, encoding="utf-8") as f:
+            run = json.load(f)
+    except OSError as error:
+        raise Unusable(f"{path}: {error.strerror}") from error
+    except json.JSONDecodeError as error:
+        raise Unusable(f"{path}:{error.lineno}:{error.colno}: {error.msg}") from error
+    except UnicodeDecodeError as error:
+        raise Unusable(f"{path}: byte {error.start} is no UTF-8") from error
+    check(path, run)
+    return run
+
+
+def check(path, run):
+    """Is there everything that the table needs?"""
+    scenarios = run.get("scenarios") if isinstance(run, dict) else None
+    if not isinstance(scenarios, list):
+        raise Unusable(f"{path}: no list of scenarios: not written by `bench --json`")
+    for i, s in enumerate(scenarios):
+        name = s.get("name") if isinstance(s, dict) else None
+        if not isinstance(name, str):
+            raise Unusable(f"{path}: scenarios[{i}]: no name")
+        for figure in FIGURES:
+            least = s[figure].get("min") if isinstance(s.get(figure), dict) else None
+            if isinstance(least, bool) or not isinstance(least, (int, float)):
+                raise Unusable(f"{path}: scenarios[{i}] ({name}): no number in {figure}.min")
 
 
 def pairs(old, new):
@@ -49,10 +78,15 @@ def table(old, new):
 
 
 def main():
-    if len(sys.argv) != 3:
+    if len(sys.argv) not in (2, 3):
         sys.exit(__doc__)
-    for line in table(load(sys.argv[1]), load(sys.argv[2])):
-        print(line)
+    try:
+        runs = [load(path) for path in sys.argv[1:]]
+    except Unusable as error:
+        sys.exit(f"compare: {error}")
+    if len(runs) == 2:
+        for line in table(*runs):
+            print(line)
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ time_raw(struct crypto_worker *w, const struct crypto_key *key, bool open, uint1
 		crypto_raw(w, key, open, text, length, (uint16_t)burst);
 		sample[i] = (double)(clock_tsc() - start - cost) / burst;
 	}
-	figure = bench_figure(sample, n);
+	figure = figures_of(sample, n);
 	free(sample);
 	return figure;
 }

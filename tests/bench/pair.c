@@ -118,7 +118,7 @@ all_as_one(struct pair *p)
 	struct figure rate = {0, 0};
 
 	for (uint32_t i = 0; i < WORKERS; i++) {
-		struct figure f = bench_figure(p->side[i].sample, p->side[i].n);
+		struct figure f = figures_of(p->side[i].sample, p->side[i].n);
 
 		rate.min += 1 / f.min;
 		rate.median += 1 / f.median;

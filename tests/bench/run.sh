@@ -8,6 +8,14 @@ json=$2
 compare=$3
 shift 3
 
+# Rather now than after minutes of measuring.
+if [ -n "$compare" ]; then
+	/usr/bin/python3 "$here/compare.py" "$compare"
+	if [ -n "$json" ] && [ "$(realpath "$compare")" = "$(realpath -m "$json")" ]; then
+		echo "run.sh: $json would be overwritten before it is compared with" >&2
+		exit 1
+	fi
+fi
 made=
 if [ -n "$compare" ] && [ -z "$json" ]; then
 	json=$(mktemp)

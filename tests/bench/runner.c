@@ -185,9 +185,9 @@ runner_pass(const struct scenario *s, const struct effort *effort, struct pass *
 	samples_make(&r.samples, effort->bursts + r.rig.n / r.burst);
 	measure(&r, effort->bursts);
 	for (int kind = 0; kind < KIND_COUNT; kind++)
-		pass->kind[kind] = bench_figure(r.samples.kind[kind], r.samples.n[kind]);
+		pass->kind[kind] = figures_of(r.samples.kind[kind], r.samples.n[kind]);
 	for (int i = 0; i < STAGE_COUNT; i++)
-		pass->stage[i] = bench_figure(r.samples.stage[i], r.samples.n[KIND_STAGES]);
+		pass->stage[i] = figures_of(r.samples.stage[i], r.samples.n[KIND_STAGES]);
 	samples_free(&r.samples);
 	rig_free(&r.rig);
 }

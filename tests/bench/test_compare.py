@@ -1,8 +1,11 @@
 #!/usr/bin/python3
 """Comparing two runs of the bench: what stands beside what, and what is told of the rest."""
 
+import json
 import os
+import subprocess
 import sys
+import tempfile
 
 sys.path[:0] = [os.path.dirname(os.path.dirname(os.path.abspath(__file__)))]
 
@@ -24,6 +27,21 @@ def lines(old, new):
 def ratios_are_new_by_old_of_minima():
     line = lines(run(("a", 100, 200, False)), run(("a", 50, 300, False)))[1]
     assert line.split() == ["a", "100", "50", "0.50", "200", "300", "1.50"], line
+
+
+@tap.case
+def a_run_beside_itself_is_all_ones():
+    one = run(("a", 100, 200, False), ("b", 7, 9, False))
+    table = lines(one, one)
+    assert len(table) == 3, table
+    assert [line.split()[3::3] for line in table[1:]] == [["1.00", "1.00"]] * 2, table
+
+
+@tap.case
+def a_slower_row_is_above_one_and_alone():
+    before = run(("a", 100, 200, False), ("b", 100, 200, False))
+    table = lines(before, run(("a", 100, 200, False), ("b", 125, 210, False)))
+    assert [line.split()[3::3] for line in table[1:]] == [["1.00", "1.00"], ["1.25", "1.05"]], table
 
 
 @tap.case
@@ -55,6 +73,76 @@ def a_figure_of_nothing_divides_nothing():
 @tap.case
 def runs_with_and_without_huge_pages_are_not_alike():
     assert "don't compare" in lines(run(huge=True), run(huge=False))[-1]
+
+
+# ---- the program, with files -------------------------------------------------------------------------
+
+def program(old, new, command=(sys.executable, compare.__file__)):
+    """Texts of the two files (None: there is no such file). Returns exit status, output and errors."""
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [os.path.join(folder, name) for name in ("old.json", "new.json")]
+        for path, text in zip(paths, (old, new)):
+            if text is not None:
+                with open(path, "wb") as f:
+                    f.write(text if isinstance(text, bytes) else text.encode())
+        done = subprocess.run([*command, *paths], capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout, done.stderr
+
+
+GOOD = json.dumps(run(("a", 1, 1, False)))
+
+
+@tap.case
+def files_make_the_table():
+    status, out, err = program(GOOD, json.dumps(run(("a", 2, 3, False))))
+    assert status == 0 and err == "", (status, err)
+    assert out.splitlines()[1].split() == ["a", "1", "2", "2.00", "1", "3", "3.00"], out
+
+
+def refused(old, new, *parts):
+    status, out, err = program(old, new)
+    assert status == 1 and out == "", (status, out)
+    assert "Traceback" not in err and err.count("\n") == 1, err
+    for part in parts:
+        assert part in err, (part, err)
+
+
+BAD = {
+    "that_ends_early": (GOOD[:30], ":1:"),
+    "with_a_slip_on_line_three": ('{"hugePages": true,\n"scenarios": [\n{"name" 7}]}', ":3:9: "),
+    "of_no_text": (b"\xff\xfe{}", "byte 0"),
+    "that_is_missing": (None, "No such file"),
+    "of_something_else": ("[1, 2]", "no list of scenarios"),
+    "of_an_interrupted_run": ("", ":1:1: "),
+    "with_a_nameless_row": ('{"scenarios": [{}]}', "scenarios[0]: no name"),
+    "with_a_row_without_a_figure": (GOOD.replace('"total": {"min": 1', '"total": {"min": "x"'),
+                                    "scenarios[0] (a): no number in total.min"),
+}
+
+for what, (text, place) in BAD.items():
+    tap.add(f"an_old_file_{what}_is_named", refused, text, GOOD, "old.json", place)
+    tap.add(f"a_new_file_{what}_is_named", refused, GOOD, text, "new.json", place)
+
+
+# ---- the front, with a bench that must not start -------------------------------------------------------
+
+FRONT = os.path.join(os.path.dirname(compare.__file__), "run.sh")
+
+
+@tap.case
+def a_bad_file_is_told_before_anything_is_measured():
+    status, out, err = program("{", None, (FRONT, "/nonexistent", ""))
+    assert status == 1 and out == "" and "old.json:1:2" in err and "nonexistent" not in err, (status, out, err)
+
+
+@tap.case
+def a_file_is_not_overwritten_and_then_compared_with():
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "run.json")
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(GOOD)
+        done = subprocess.run([FRONT, "/nonexistent", path, path], capture_output=True, text=True, check=False)
+        assert done.returncode == 1 and "would be overwritten" in done.stderr, done
 
 
 tap.main()
