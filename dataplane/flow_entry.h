@@ -149,6 +149,7 @@ own(struct entry *e, uint32_t version)
 					 memory_order_acq_rel, memory_order_relaxed);
 }
 
+/* A full barrier: what was written, tag included, is visible before the writer looks around (flow_room.c). */
 static inline void
 disown(struct entry *e, uint32_t version)
 {

@@ -135,7 +135,7 @@ own_one(const struct flow_half *h, uint32_t bucket, uint32_t free, uint16_t tag,
 		*version = atomic_load_explicit(&e->version, memory_order_acquire);
 		if (atomic_load_explicit(&h->tags[bucket].way[way], memory_order_acquire) != 0 || !own(e, *version))
 			continue;
-		atomic_store_explicit(&h->tags[bucket].way[way], tag, memory_order_seq_cst);
+		atomic_store_explicit(&h->tags[bucket].way[way], tag, memory_order_release);
 		return e;
 	}
 	return NULL;
