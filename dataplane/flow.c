@@ -120,15 +120,19 @@ place_of(const struct flow_half *h, uint64_t hash)
 /* ---- lookup ---- */
 
 void
-flow_prepare(const struct worker *w, struct flow_probe *q, const struct packet *p, uint16_t end, bool inbound)
+flow_prepare(const struct worker *w, struct flow_probe *probe, struct packet *const *pkt, const uint16_t *end,
+	uint16_t n, bool inbound)
 {
-	const struct flow_half *h;
+	for (uint16_t i = 0; i < n; i++) {
+		struct flow_probe *q = &probe[i];
+		const struct flow_half *h;
 
-	flow_key_build(&q->key, p, end, inbound);
-	h = half_of(w->flows, q->key.v6);
-	q->hash = key_hash(w->flows, &q->key);
-	q->bucket = first_bucket(h, q->hash);
-	rte_prefetch0(&h->tags[q->bucket]);
+		flow_key_build(&q->key, pkt[i], end[i], inbound);
+		h = half_of(w->flows, q->key.v6);
+		q->hash = key_hash(w->flows, &q->key);
+		q->bucket = first_bucket(h, q->hash);
+		rte_prefetch0(&h->tags[q->bucket]);
+	}
 }
 
 /* It is in the second bucket, or nowhere: then the first free place will be its own. */
@@ -237,15 +241,19 @@ result(struct worker *w, const struct flow_probe *q, struct entry *e, const stru
 	return FLOW_HIT;
 }
 
-void
+uint16_t
 flow_lookup(struct worker *w, const struct flow_probe *probe, struct packet *const *pkt, uint16_t n, uint8_t *results)
 {
 	struct entry *e[BURST_MAX];
+	uint16_t hits = 0;
 
 	for (uint16_t i = 0; i < n; i++)
 		e[i] = likely_entry(w->flows, &probe[i]);
-	for (uint16_t i = 0; i < n; i++)
+	for (uint16_t i = 0; i < n; i++) {
 		results[i] = result(w, &probe[i], e[i], pkt[i]);
+		hits += results[i] == FLOW_HIT;
+	}
+	return hits;
 }
 
 /* ---- insertion ---- */

@@ -37,12 +37,13 @@ struct flow_probe {
 	uint32_t bucket; /* where its flow most likely is */
 };
 
-/* Worker. The packet's flow at this end; `inbound`: towards the endpoint. Memory that the lookup will want is asked
- * for: prepare a whole burst before it is looked up, and as early as the end is known. */
-void flow_prepare(const struct worker *w, struct flow_probe *probe, const struct packet *p, uint16_t end, bool inbound);
-/* Worker. Look up n <= BURST_MAX packets, prepared. A hit notes the time and the TCP state. An ICMP error that quotes
- * a packet of a flow is a hit, too. */
-void flow_lookup(
+/* Worker. The packets' flows, each at its end; `inbound`: towards the endpoint. Memory that the lookup will want is
+ * asked for. */
+void flow_prepare(const struct worker *w, struct flow_probe *probe, struct packet *const *pkt, const uint16_t *end,
+	uint16_t n, bool inbound);
+/* Worker. Look up n <= BURST_MAX packets, prepared; returns how many are hits. A hit notes the time and the TCP state.
+ * An ICMP error that quotes a packet of a flow is a hit, too. */
+uint16_t flow_lookup(
 	struct worker *w, const struct flow_probe *probe, struct packet *const *pkt, uint16_t n, uint8_t *result);
 /* Worker. After the rules allowed a packet that missed. True: the flow is there, or the packet is one that opens
  * none. False: no room. */

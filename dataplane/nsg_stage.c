@@ -18,8 +18,10 @@
 /* The packets of a burst on which an NSG has a say. */
 struct asked {
 	uint16_t n;
+	bool traced; /* some of them */
 	struct packet *pkt[BURST_MAX];
 	const struct iface *endpoint[BURST_MAX];
+	uint16_t end[BURST_MAX]; /* in the flow table's terms */
 	struct flow_probe probe[BURST_MAX];
 	uint8_t flow[BURST_MAX]; /* enum flow_result */
 	uint8_t at[BURST_MAX];   /* place in the burst */
@@ -180,6 +182,7 @@ gather(const struct worker *w, const struct burst *b, bool inbound, struct asked
 	const struct view *v = w->view;
 
 	a->n = 0;
+	a->traced = false;
 	for (uint16_t i = 0; i < b->n; i++) {
 		struct packet *p = b->pkt[i];
 		const struct iface *endpoint = inbound ? receiver_endpoint(v, p) : sender_endpoint(v, p);
@@ -189,11 +192,13 @@ gather(const struct worker *w, const struct burst *b, bool inbound, struct asked
 				NAME_NONE, 0);
 			continue;
 		}
-		flow_prepare(w, &a->probe[a->n], p, flow_end(v, endpoint, p, inbound), inbound);
+		a->traced |= p->flags & PKT_TRACED;
 		a->pkt[a->n] = p;
+		a->end[a->n] = flow_end(v, endpoint, p, inbound);
 		a->endpoint[a->n] = endpoint;
 		a->at[a->n++] = (uint8_t)i;
 	}
+	flow_prepare(w, a->probe, a->pkt, a->end, a->n, inbound);
 }
 
 /* Judge what no flow knows: check[k] is about the k-th packet that missed. */
@@ -273,11 +278,14 @@ filter(struct worker *w, struct burst *b, bool inbound)
 {
 	struct check check[BURST_MAX];
 	struct asked asked;
+	uint16_t hits;
 
 	gather(w, b, inbound, &asked);
 	if (asked.n == 0)
 		return;
-	flow_lookup(w, asked.probe, asked.pkt, asked.n, asked.flow);
+	hits = flow_lookup(w, asked.probe, asked.pkt, asked.n, asked.flow);
+	if (likely(hits == asked.n && !asked.traced))
+		return; /* the burst stays as it is */
 	judge_misses(w, &asked, inbound, check);
 	compact(w, b, &asked, check, inbound);
 }

@@ -142,16 +142,16 @@ find_flows(struct worker *w, struct packet *const *pkt, const uint16_t *end, boo
 {
 	struct flow_probe probe[BURST_MAX];
 
-	for (uint16_t i = 0; i < n; i++)
-		flow_prepare(w, &probe[i], pkt[i], end[i], inbound);
+	flow_prepare(w, probe, pkt, end, n, inbound);
 	flow_lookup(w, probe, pkt, n, result);
 }
 
 static inline bool
 add_flow(struct worker *w, const struct packet *p, uint16_t end, bool inbound, uint16_t timeout_s, uint32_t rule_name)
 {
+	struct packet copy = *p, *pkt = &copy;
 	struct flow_probe probe;
 
-	flow_prepare(w, &probe, p, end, inbound);
+	flow_prepare(w, &probe, &pkt, &end, 1, inbound);
 	return flow_insert(w, &probe, p, inbound, timeout_s, rule_name);
 }
