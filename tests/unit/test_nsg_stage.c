@@ -537,6 +537,14 @@ a_full_table_and_impossible_flags_drop_by_name(void **state)
 	nsg_out(w, b);
 	assert_int_equal(b->n, 0);
 	assert_int_equal(w->drops[DROP_FLOW_STATE], 1);
+
+	/* beside a packet of a known flow */
+	from(IFACE_A, add(at(1, 1), at(2, 1), IPPROTO_TCP, 1000, 81))->tcp_flags = SYN | FIN;
+	from(IFACE_A, add(at(1, 1), at(2, 1), IPPROTO_UDP, 1000, 81));
+	nsg_out(w, b);
+	assert_int_equal(b->n, 1);
+	assert_int_equal(b->pkt[0]->protocol, IPPROTO_UDP);
+	clear();
 }
 
 /* ---- the tools' verdict is the stage's ------------------------------------------------------------------------ */

@@ -80,6 +80,18 @@ a_forwarded_packet_tells_each_stage(void **state)
 }
 
 static void
+a_packet_of_a_known_flow_tells_so(void **state)
+{
+	whole_start(lab);
+	expect_forwarded(&TCP_TO("10.0.2.10", 80), "pb");
+	start_trace(1);
+	expect_forwarded(&TCP_TO("10.0.2.10", 80), "pb");
+	assert_int_equal(n_seen, 1);
+	assert_int_equal(step_of(&seen[0], TRACE_ALLOWED_BY_FLOW)->stage, STAGE_NSG_IN);
+	whole_stop();
+}
+
+static void
 a_drop_tells_who_decided(void **state)
 {
 	const struct trace_step *s;
@@ -118,6 +130,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(a_forwarded_packet_tells_each_stage, whole_teardown),
+		cmocka_unit_test_teardown(a_packet_of_a_known_flow_tells_so, whole_teardown),
 		cmocka_unit_test_teardown(a_drop_tells_who_decided, whole_teardown),
 		cmocka_unit_test_teardown(tracing_goes_on_and_on, whole_teardown),
 	};
