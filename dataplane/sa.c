@@ -7,21 +7,29 @@
 #include "dataplane/command.h"
 #include "dataplane/esp.h"
 #include "drivers/clock.h"
+#include "drivers/slab.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+static size_t
+state_size(uint32_t words)
+{
+	return sizeof(struct sa_state) + words * sizeof(uint64_t);
+}
+
+_Static_assert(sizeof(struct sa_state) + 2 * (REPLAY_WINDOW_MAX / 32 + 2) * sizeof(uint64_t) <= SLAB_SIZE_MAX,
+	"the largest window has room");
+
 static struct sa_state *
 state_create(const struct cfg_sa *c, uint64_t first, uint64_t reserved)
 {
 	uint32_t words = c->outbound || c->replay_window == 0 ? 0 : replay_words(c->replay_window);
-	size_t size = sizeof(struct sa_state) + words * sizeof(uint64_t);
-	struct sa_state *s = aligned_alloc(64, (size + 63) & ~(size_t)63);
+	struct sa_state *s = slab_alloc(state_size(words));
 
 	if (!s)
 		return NULL;
-	memset(s, 0, size);
 	s->users = 1;
 	atomic_init(&s->next, first ? first : 1);
 	if (words)
@@ -31,6 +39,14 @@ state_create(const struct cfg_sa *c, uint64_t first, uint64_t reserved)
 	atomic_init(&s->reserved, reserved);
 	atomic_init(&s->low, first + (reserved - first) / 2);
 	return s;
+}
+
+/* Without a ring its mask is 0. */
+static void
+state_free(struct sa_state *s)
+{
+	if (s)
+		slab_free(s, state_size(s->replay.mask ? s->replay.mask + 1 : 0));
 }
 
 static uint64_t
@@ -48,7 +64,7 @@ sa_make(const struct cfg_sa *c, struct sa_state *state)
 
 	if (crypto_key_create(c, &key) != 0)
 		return NULL;
-	sa = aligned_alloc(64, sizeof(*sa));
+	sa = slab_alloc(sizeof(*sa));
 	if (!sa) {
 		crypto_key_free(key);
 		return NULL;
@@ -85,7 +101,7 @@ sa_create(const struct cfg_sa *config, uint64_t first, uint64_t reserved)
 	struct sa *sa = state ? sa_make(config, state) : NULL;
 
 	if (!sa)
-		free(state);
+		state_free(state);
 	return sa;
 }
 
@@ -167,9 +183,9 @@ sa_free(struct sa *sa)
 	if (!sa)
 		return;
 	if (--sa->state->users == 0)
-		free(sa->state);
+		state_free(sa->state);
 	crypto_key_free((struct crypto_key *)(uintptr_t)sa->key);
-	free(sa);
+	slab_free(sa, sizeof(*sa));
 }
 
 /* ---- sizes -------------------------------------------------------------------------- */

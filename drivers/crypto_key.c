@@ -1,5 +1,6 @@
 /* Keys of SAs, expanded; managers; random bytes and single hashes. Any thread. */
 #include "drivers/crypto_imb.h"
+#include "drivers/slab.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -208,10 +209,9 @@ crypto_key_create(const struct cfg_sa *config, struct crypto_key **out)
 	*out = NULL;
 	if (!m)
 		return -ENOMEM;
-	k = aligned_alloc(64, (sizeof(*k) + 63) & ~(size_t)63);
+	k = slab_alloc(sizeof(*k));
 	if (!k)
 		return -ENOMEM;
-	memset(k, 0, sizeof(*k));
 	k->esn = config->esn;
 
 	error = key_expand(k, m, config);
@@ -229,7 +229,7 @@ crypto_key_free(struct crypto_key *k)
 	if (!k)
 		return;
 	explicit_bzero(k, sizeof(*k));
-	free(k);
+	slab_free(k, sizeof(*k));
 }
 
 struct crypto_sizes
