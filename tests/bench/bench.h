@@ -22,11 +22,12 @@ enum bench_algorithm { GCM_128, GCM_256, CBC_SHA256 };
 struct bench_world {
 	enum bench_shape shape;
 	enum bench_algorithm algorithm;
-	bool v6;          /* inside; tunnels run over IPv4 */
-	uint32_t routes;  /* random prefixes in the table of a's gateway, all by one hop; 0: none but the VNet's */
-	uint32_t rules;   /* of the NSG; none matches but the last default one */
-	uint32_t tunnels; /* 0: one */
-	uint16_t workers; /* 0: one */
+	bool v6;            /* inside; tunnels run over IPv4 */
+	uint32_t routes;    /* random prefixes in the table of a's gateway, all by one hop; 0: none but the VNet's */
+	uint32_t rules;     /* of the NSG; none matches but the last default one */
+	uint32_t tunnels;   /* 0: one */
+	uint32_t resources; /* SAs of the one tunnel side by side, each way; 0: one */
+	uint16_t workers;   /* 0: one */
 };
 
 #define SIZE_IMIX 1 /* 7 : 4 : 1 packets of 64, 576 and 1400 bytes */

@@ -15,6 +15,8 @@
 
 #define PUSH_OUT (8u << 20) /* bytes, some times the largest L2 */
 #define AT_ONCE 512
+#define ETHERNET 14
+#define IPV4 20
 
 void
 rig_give_up(const struct rig *r, const char *what, uint32_t n, uint32_t of)
@@ -53,12 +55,12 @@ rig_collect(struct rig *r, uint16_t port, uint32_t first, uint32_t n, const char
 	}
 }
 
-/* Turn the worker until `n` packets at one port have come out at another. */
+/* Turn the worker until the packets from `first` to before `end` have gone in at one port and come out at another. */
 static void
-pass_through(struct rig *r, uint16_t in, uint16_t out, uint32_t n, const char *what)
+pass_through(struct rig *r, uint16_t in, uint16_t out, uint32_t first, uint32_t end, const char *what)
 {
-	for (uint32_t done = 0; done < n; done += AT_ONCE) {
-		uint32_t some = RTE_MIN(n - done, (uint32_t)AT_ONCE);
+	for (uint32_t done = first; done < end; done += AT_ONCE) {
+		uint32_t some = RTE_MIN(end - done, (uint32_t)AT_ONCE);
 
 		rig_inject(r, in, done, some);
 		for (uint32_t turned = 0; turned < some; turned += RX_BURST)
@@ -77,15 +79,48 @@ cross_wire(struct rig *r, uint32_t n)
 	}
 }
 
+/* Of SAs side by side each is opened by one worker, as NICs tell them apart by SPI; a single SA is opened by all. */
+static bool
+is_own(const struct rig *r, struct rte_mbuf *sealed)
+{
+	uint32_t spi;
+
+	if (r->scenario->world.resources < whole_dataplane()->n_workers)
+		return true;
+	memcpy(&spi, rte_pktmbuf_mtod_offset(sealed, uint8_t *, ETHERNET + IPV4), sizeof(spi));
+	return rte_be_to_cpu_32(spi) % whole_dataplane()->n_workers == r->worker->id;
+}
+
+/* Sealed packets from `first` on: the worker's own go to the front. Returns where the others begin. */
+static uint32_t
+own_first(struct rig *r, uint32_t first)
+{
+	for (uint32_t i = first; i < r->n; i++) {
+		struct rte_mbuf *m = r->packet[i];
+
+		if (is_own(r, m)) {
+			r->packet[i] = r->packet[first];
+			r->packet[first++] = m;
+		}
+	}
+	return first;
+}
+
+/* What another worker would open is made anew, until it is one's own. */
 void
 rig_fill(struct rig *r)
 {
-	for (uint32_t i = 0; i < r->n; i++)
-		traffic_fill(&r->traffic, r->packet[i]);
-	if (r->scenario->open) {
-		pass_through(r, PORT_A, WIRE_A, r->n, "sealed");
-		cross_wire(r, r->n);
-	}
+	uint32_t done = 0;
+
+	do {
+		for (uint32_t i = done; i < r->n; i++)
+			traffic_fill(&r->traffic, r->packet[i]);
+		if (!r->scenario->open)
+			return;
+		pass_through(r, PORT_A, WIRE_A, done, r->n, "sealed");
+		done = own_first(r, done);
+	} while (done < r->n);
+	cross_wire(r, r->n);
 }
 
 /* What lies in this core's own caches gives way to this; L3 takes what it was. */
@@ -141,7 +176,7 @@ prime(struct rig *r)
 
 		for (uint32_t i = 0; i < n; i++)
 			traffic_fill(&r->traffic, r->packet[i]);
-		pass_through(r, r->in, r->out, n, "forwarded when they opened a flow");
+		pass_through(r, r->in, r->out, 0, n, "forwarded when they opened a flow");
 	}
 	r->traffic.in_turn = false;
 }

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #define CAPACITY_MIN 16384
-#define CAPACITY_FRESH (1u << 20) /* more than a pass opens */
+#define CAPACITY_FRESH (1u << 20) /* more than a pass opens with one worker */
 #define COLD_DESCRIPTORS 8192
 #define HOT_DESCRIPTORS 1024
 
@@ -126,45 +126,58 @@ add_networks(const struct bench_world *plan)
 
 /* ---- tunnels ------------------------------------------------------------------------------------------ */
 
+/* The key's first byte, of SAs in the one direction and in the other; what follows is alike in all keys. */
+#define KEY_AB 0x00
+#define KEY_BA 0x80
+
 static const struct {
-	const char *of[2]; /* one for each direction */
-} keys[] = {
-	[GCM_128] = {{"encryption: aes-gcm-128, key: '000102030405060708090a0b0c0d0e0f10111213'",
-		"encryption: aes-gcm-128, key: '202122232425262728292a2b2c2d2e2f30313233'"}},
-	[GCM_256] = {{"encryption: aes-gcm-256, "
-		      "key: '000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f20212223'",
-		"encryption: aes-gcm-256, "
-		"key: '202122232425262728292a2b2c2d2e2f303132333435363738393a3b3c3d3e3f40414243'"}},
-	[CBC_SHA256] = {{"encryption: aes-cbc-128, integrity: sha256-128, key: '000102030405060708090a0b0c0d0e0f', "
-			 "authKey: '000102030405060708090a0b0c0d0e0f000102030405060708090a0b0c0d0e0f'",
-		"encryption: aes-cbc-128, integrity: sha256-128, key: '202122232425262728292a2b2c2d2e2f', "
-		"authKey: '202122232425262728292a2b2c2d2e2f202122232425262728292a2b2c2d2e2f'"}},
+	const char *names;
+	const char *key, *auth_key; /* but for their first byte; there may be no authKey */
+} algorithm[] = {
+	[GCM_128] = {"encryption: aes-gcm-128", "0102030405060708090a0b0c0d0e0f10111213", NULL},
+	[GCM_256] = {"encryption: aes-gcm-256",
+		"0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f20212223", NULL},
+	[CBC_SHA256] = {"encryption: aes-cbc-128, integrity: sha256-128", "0102030405060708090a0b0c0d0e0f",
+		"0102030405060708090a0b0c0d0e0f000102030405060708090a0b0c0d0e0f"},
 };
 
 static void
-add_connection(
-	const char *one, const char *other, uint32_t spi_out, const char *key_out, uint32_t spi_in, const char *key_in)
+add_sas(const struct bench_world *plan, const char *direction, uint32_t spi, uint32_t first_byte)
 {
+	const char *auth_key = algorithm[plan->algorithm].auth_key;
+
+	for (uint32_t i = 0; i < RTE_MAX(plan->resources, 1u); i++) {
+		add("        - {%s, resource: %u, spi: %u, %s, key: '%02x%s'", direction, i, spi + i,
+			algorithm[plan->algorithm].names, first_byte + i, algorithm[plan->algorithm].key);
+		if (auth_key)
+			add(", authKey: '%02x%s'", first_byte + i, auth_key);
+		add("}\n");
+	}
+}
+
+static void
+add_connection(const struct bench_world *plan, const char *one, const char *other)
+{
+	bool ab = *one == 'a';
+
 	add("  - name: %s-to-%s\n    connectionType: Vnet2Vnet\n    virtualNetworkGateway1: {id: gw-%s}\n"
 	    "    virtualNetworkGateway2: {id: gw-%s}\n    appliance:\n      securityAssociations:\n",
 		one, other, one, other);
-	add("        - {direction: out, spi: %u, %s}\n", spi_out, key_out);
-	add("        - {direction: in, spi: %u, replayWindow: 4096, %s}\n", spi_in, key_in);
+	add_sas(plan, "direction: out", ab ? SPI_AB : SPI_BA, ab ? KEY_AB : KEY_BA);
+	add_sas(plan, "direction: in, replayWindow: 4096", ab ? SPI_BA : SPI_AB, ab ? KEY_BA : KEY_AB);
 }
 
 static void
 add_gateways(const struct bench_world *plan)
 {
-	const char *const *key = keys[plan->algorithm].of;
-
 	add("virtualNetworkGateways:\n");
 	for (const char *g = "ab"; *g; g++)
 		add("  - {name: gw-%c, gatewayType: Vpn, vpnType: RouteBased, ipConfigurations: [{name: c, subnet: "
 		    "%c/GatewaySubnet, publicIPAddress: {id: ip-%c}}]}\n",
 			*g, *g, *g);
 	add("connections:\n");
-	add_connection("a", "b", SPI_AB, key[0], SPI_BA, key[1]);
-	add_connection("b", "a", SPI_BA, key[1], SPI_AB, key[0]);
+	add_connection(plan, "a", "b");
+	add_connection(plan, "b", "a");
 }
 
 static void
@@ -194,6 +207,8 @@ capacity_of(const struct scenario *s)
 	struct lists n = lists_of(&s->world);
 	uint32_t flows = s->fresh ? CAPACITY_FRESH : s->world.rules ? s->flows : 0;
 
+	if (s->fresh && s->world.workers > 1)
+		flows *= 4;
 	flows *= n.sender && n.receiver ? 2 : 1;
 	return RTE_MAX(flows + flows / 8, (uint32_t)CAPACITY_MIN);
 }

@@ -14,8 +14,9 @@ enum { PORT_A, PORT_B, WIRE_A, WIRE_B };
 
 #define RULES_PER_GROUP 1000 /* as the vendor has it */
 
-#define SPI_AB 0x1001
-#define SPI_BA 0x1002
+/* Of the first SA each way; those beside it follow. */
+#define SPI_AB 0x1000
+#define SPI_BA 0x2000
 
 /* Build and start the world; the worker is still to be turned. */
 void world_start(const struct scenario *s);
