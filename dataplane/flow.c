@@ -34,8 +34,17 @@ half_create(struct flow_half *h, uint32_t capacity, uint32_t entry_size, uint32_
 	if (h->n_buckets < 2)
 		h->n_buckets = 2;
 	h->tags = rte_zmalloc("flow tags", (size_t)h->n_buckets * sizeof(*h->tags), RTE_CACHE_LINE_SIZE);
+	h->swept = rte_zmalloc("flow sweeps", h->n_buckets * sizeof(*h->swept), RTE_CACHE_LINE_SIZE);
 	h->entries = rte_zmalloc("flows", (size_t)h->n_buckets * WAYS * entry_size, RTE_CACHE_LINE_SIZE);
-	return h->tags != NULL && h->entries != NULL;
+	return h->tags != NULL && h->swept != NULL && h->entries != NULL;
+}
+
+static void
+half_clear(struct flow_half *h)
+{
+	rte_free(h->tags);
+	rte_free(h->swept);
+	rte_free(h->entries);
 }
 
 struct flow_table *
@@ -59,10 +68,8 @@ flow_table_free(struct flow_table *t)
 {
 	if (t == NULL)
 		return;
-	rte_free(t->v4.tags);
-	rte_free(t->v4.entries);
-	rte_free(t->v6.tags);
-	rte_free(t->v6.entries);
+	half_clear(&t->v4);
+	half_clear(&t->v6);
 	rte_free(t);
 }
 

@@ -49,6 +49,7 @@ _Static_assert(sizeof(struct entry) + FLOW_WORDS_6 * 8 <= ENTRY6_SIZE, "one cach
 /* One family's flows. */
 struct flow_half {
 	struct bucket_tags *tags;
+	_Atomic uint32_t *swept; /* by bucket: the last second in which it was */
 	uint8_t *entries;
 	uint32_t entry_size, words, n_buckets;
 };

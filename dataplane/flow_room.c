@@ -38,13 +38,16 @@ free_ways(const struct flow_half *h, uint32_t bucket)
 	return tag_ways(&h->tags[bucket], 0);
 }
 
-/* Free what has idled out. True: something was freed. */
+/* Free what has idled out. True: something was freed. Once a second is enough: nothing idles out in between. */
 static bool
 sweep(const struct flow_half *h, uint32_t bucket, uint32_t now_s)
 {
 	bool freed = false;
 	struct snapshot s;
 
+	if (atomic_load_explicit(&h->swept[bucket], memory_order_relaxed) == now_s)
+		return false;
+	atomic_store_explicit(&h->swept[bucket], now_s, memory_order_relaxed);
 	for (uint32_t way = 0; way < WAYS; way++)
 		rte_prefetch0(entry_at(h, bucket, way));
 	for (uint32_t way = 0; way < WAYS; way++) {
