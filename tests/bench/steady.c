@@ -198,6 +198,15 @@ fill_loop(void)
 		loop.ready[loop.n_ready++] = rte_pktmbuf_alloc(whole_pool());
 }
 
+/* The worker stands; every frame is in the loop, or lost. */
+static void
+empty_loop(void)
+{
+	rte_pktmbuf_free_bulk(loop.ready, loop.n_ready);
+	rte_pktmbuf_free_bulk(loop.answer, loop.n_answers);
+	loop.n_ready = loop.n_answers = 0;
+}
+
 /* ---- the world ---------------------------------------------------------------------------------------------- */
 
 /* Descriptions that changes choose from. */
@@ -488,6 +497,7 @@ run(void)
 		disturbed = phase(changes[i].change);
 		print(changes[i].what, &disturbed, &quiet);
 	}
+	dataplane_stop(whole_dataplane());
 }
 
 /* ---- without a clock: a test ------------------------------------------------------------------------------------ */
@@ -533,6 +543,7 @@ int
 main(int argc, char **argv)
 {
 	bool test = argc > 1 && strcmp(argv[1], "--smoke") == 0;
+	int status = 0;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (turning_begin("steady", MEMORY_MB, !test && turning_huge_pages(MEMORY_MB)) != 0)
@@ -543,9 +554,11 @@ main(int argc, char **argv)
 	whole_start_extended(site, extend, NULL);
 	feed();
 	if (test)
-		return smoke();
-	run();
-	turning_stop();
+		status = smoke();
+	else
+		run();
+	empty_loop();
+	whole_stop();
 	whole_end();
-	return 0;
+	return status;
 }
