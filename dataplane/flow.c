@@ -281,21 +281,38 @@ first_state(const struct flow_key *k, const struct packet *p, bool inbound)
 	return state | (k->source_low ? 0 : FLOW_OPENER_HIGH) | (inbound ? FLOW_INBOUND : 0);
 }
 
+/* A flow on its way in. */
+struct newcomer {
+	const struct flow_half *half;
+	const struct flow_key *key;
+	struct place at;
+	uint32_t now_s, rule_name;
+	uint16_t timeout_s;
+	uint8_t state;
+};
+
+/* Into an entry that we own; `version` is the one before. */
+static void
+settle(const struct newcomer *n, struct entry *e, uint32_t version)
+{
+	uint32_t meta = meta_make(n->timeout_s, version + 2, n->state);
+
+	entry_write(e, version, n->half, n->key, meta, n->now_s, n->rule_name);
+	flow_drop_twins(n->half, &n->at, n->key);
+}
+
 /* The flow is there already: an earlier packet of this burst or another worker made it, or it is over and
  * begins anew in its old place. Returns false when the place changed hands meanwhile. */
 static bool
-reuse(struct entry *e, const struct snapshot *s, const struct flow_half *h, const struct place *at,
-	const struct flow_probe *q, const struct packet *p, uint32_t now_s, uint16_t timeout_s, uint8_t state,
-	uint32_t rule_name)
+reuse(const struct newcomer *n, const struct packet *p, struct entry *e, const struct snapshot *s)
 {
-	if (usable(s, &q->key, p, now_s)) {
-		touch(e, s, &q->key, p, now_s);
+	if (usable(s, n->key, p, n->now_s)) {
+		touch(e, s, n->key, p, n->now_s);
 		return true;
 	}
 	if (!own(e, s->version))
 		return false;
-	entry_write(e, s->version, h, &q->key, meta_make(timeout_s, s->version + 2, state), now_s, rule_name);
-	flow_drop_twins(h, at, &q->key);
+	settle(n, e, s->version);
 	return true;
 }
 
@@ -304,27 +321,29 @@ flow_insert(struct worker *w, const struct flow_probe *q, const struct packet *p
 	uint32_t rule_name)
 {
 	const struct flow_half *h = half_of(w->flows, q->key.v6);
-	struct place at = place_of(h, q->hash);
+	struct newcomer n = {
+		.half = h,
+		.key = &q->key,
+		.at = place_of(h, q->hash),
+		.now_s = w->now_s,
+		.rule_name = rule_name,
+		.timeout_s = timeout_s ? timeout_s : FLOW_TIMEOUT_DEFAULT_S,
+		.state = first_state(&q->key, p, inbound),
+	};
 	uint32_t version;
 	struct snapshot s;
 	struct entry *e;
-	uint8_t state;
 
 	if (!opens_flow(&q->key, p))
 		return true;
-	state = first_state(&q->key, p, inbound);
-	if (timeout_s == 0)
-		timeout_s = FLOW_TIMEOUT_DEFAULT_S;
-
-	e = find(h, &at, q->key.word, &s);
-	if (e != NULL && reuse(e, &s, h, &at, q, p, w->now_s, timeout_s, state, rule_name))
+	e = find(h, &n.at, q->key.word, &s);
+	if (e != NULL && reuse(&n, p, e, &s))
 		return true;
 
-	e = flow_room(h, &at, w->now_s, &version);
+	e = flow_room(h, &n.at, w->now_s, &version);
 	if (e == NULL)
 		return false;
-	entry_write(e, version, h, &q->key, meta_make(timeout_s, version + 2, state), w->now_s, rule_name);
-	flow_drop_twins(h, &at, &q->key);
+	settle(&n, e, version);
 	return true;
 }
 

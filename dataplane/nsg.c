@@ -97,9 +97,7 @@ acl_same(const struct acl *a, const struct acl_spec *spec)
 	return a->n_rules == spec->n && acl_content_same(&a->content, spec);
 }
 
-/* ---- asking
- * ---------------------------------------------------------------------------------------
- */
+/* ---- asking ---- */
 
 /* The seven rows of one packet. */
 struct rows_of {
