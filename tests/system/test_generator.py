@@ -2,12 +2,14 @@
 """The traffic generator through the real daemon, over memif: at a low rate nothing is lost, swapped or changed."""
 
 import os
+import subprocess
 import sys
 
 sys.path[:0] = [os.path.dirname(os.path.dirname(os.path.abspath(__file__)))]
 
 from lib import net, tap
-from lib.generator import Rig
+from lib.appliance import BUILD
+from lib.generator import DESTINATION, HOST, Rig
 from lib.tap import case
 
 PPS, SECONDS = 5000, 1
@@ -51,8 +53,35 @@ def a_search_ends_and_is_confirmed():
         row = rows[0]
         assert row["end"] == "ceiling" and row["trials"] == 1 and row["confirmed"] is True, row
         assert 4300 < row["noDropPps"] < 4600, row
+        assert row["lost"] > 0 or row["overloadPps"] == 0, row
     finally:
         rig.close()
+
+
+@case
+def an_overload_tells_what_a_core_carries():
+    """More than anything carries: frames are lost, and the rate is of the time that the worker had."""
+    rig = Rig("tunnel")
+    try:
+        status, rows, complaint = rig.run("--rate", "50000000", "--seconds", "0.5", "--frames", "64")
+        assert status == 0, complaint
+        row = rows[0]
+        assert row["lost"] > 0 and 0 < row["received"] < row["offered"], row
+        seconds = row["offered"] / row["pps"]
+        on_core = row["received"] / (seconds * row["workerShare"])
+        assert 0.5 * on_core < row["overloadPps"] < 1.01 * on_core, row
+    finally:
+        rig.close()
+
+
+@case
+def configurations_for_pktgen_are_sound():
+    folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../bench/pktgen")
+    for name in ("memif.yaml", "nic.yaml"):
+        shown = subprocess.run([os.path.join(BUILD, "isthmus"), "-f", os.path.join(folder, name), "next-hop", "--subnet", "lab/left",
+                                "--source", HOST, "--destination", DESTINATION],
+                               capture_output=True, text=True, check=False)
+        assert shown.returncode == 0 and "lab/right" in shown.stdout, (name, shown)
 
 
 @case

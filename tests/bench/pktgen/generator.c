@@ -61,6 +61,7 @@ struct rig {
 	double trial_s;
 	uint64_t offered, refused;
 	double worker_share; /* of the trial's time that the appliance's worker was on a CPU; 0 = unknown */
+	double overload_pps; /* most frames per second of the worker on a CPU, in trials with loss; 0: in none */
 };
 
 static volatile sig_atomic_t stopping;
@@ -147,18 +148,23 @@ trial_run(void *rig, double pps, struct trial *out)
 {
 	struct rig *g = rig;
 	const struct traffic_count *c = traffic_counts(g->traffic);
-	uint64_t worker = worker_ns(g), ticks;
-	double s;
+	uint64_t worker = worker_ns(g), ticks, carried;
+	double s, worker_s;
 
 	traffic_begin(g->traffic, g->size);
 	g->offered = g->refused = 0;
 	ticks = frames_offer(g, pps);
+	carried = c->intact;
 	s = (double)ticks / (double)rte_get_tsc_hz();
-	g->worker_share = (double)(worker_ns(g) - worker) / 1e9 / s;
+	worker_s = (double)(worker_ns(g) - worker) / 1e9;
+	g->worker_share = worker_s / s;
 	rest_await(g);
 	if (stopping)
 		return -EINTR;
 
+	/* Without loss the worker polled in vain part of its time: that says nothing of what it can do. */
+	if (c->intact < g->offered && worker_s > 0 && (double)carried / worker_s > g->overload_pps)
+		g->overload_pps = (double)carried / worker_s;
 	*out = (struct trial){
 		.offered = g->offered,
 		.lost = g->offered - c->intact,
@@ -218,8 +224,9 @@ trial_print(const struct rig *g, const struct trial *t)
 	       ", \"damaged\": %" PRIu64,
 		t->pps, mbps(g->size, t->pps), t->offered, c->intact, t->lost, g->refused, c->reordered, c->doubled,
 		c->damaged);
-	printf(", \"latencyUs\": {\"min\": %.2f, \"median\": %.2f, \"p99\": %.2f}, \"workerShare\": %.3f}\n",
-		latency_us(g, 0), latency_us(g, 0.5), latency_us(g, 0.99), g->worker_share);
+	printf(", \"latencyUs\": {\"min\": %.2f, \"median\": %.2f, \"p99\": %.2f}, \"workerShare\": %.3f, "
+	       "\"overloadPps\": %.0f}\n",
+		latency_us(g, 0), latency_us(g, 0.5), latency_us(g, 0.99), g->worker_share, g->overload_pps);
 }
 
 /* The trial that is reported is run once more at the rate found: its latencies and counts are of
@@ -282,6 +289,7 @@ sizes_run(struct rig *g)
 	g->trial_s = g->o.seconds;
 	for (uint16_t i = 0; i < g->o.n_sizes && r >= 0; i++) {
 		g->size = g->o.size[i];
+		g->overload_pps = 0;
 		r = g->o.rate > 0 ? size_trial(g) : size_search(g);
 		worst = r > worst ? r : worst;
 	}

@@ -1,4 +1,4 @@
--- Pktgen-DPDK at two memif ports of the appliance on the same machine. README.md has the appliance's configuration.
+-- Pktgen-DPDK at two memif ports of the appliance on the same machine. memif.yaml is the appliance's configuration.
 --
 --	pktgen -l 2-4 -n 4 --no-pci \
 --		--vdev=net_memif0,role=client,socket=/run/isthmus/left.sock,socket-abstract=no,mac=02:00:00:00:01:04 \

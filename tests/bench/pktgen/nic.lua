@@ -1,4 +1,4 @@
--- Two NIC ports of Pktgen-DPDK, cabled to two ports of the appliance. README.md has the appliance's configuration.
+-- Two NIC ports of Pktgen-DPDK, cabled to two ports of the appliance. nic.yaml is the appliance's configuration.
 --
 --	pktgen -l 2-6 -n 4 -a 0000:17:00.0 -a 0000:17:00.1 -- -P -m "[3:4].0, [5:6].1" -f nic.lua
 

@@ -1,7 +1,8 @@
 -- The no-drop rate of RFC 2544 (section 26.1) with Pktgen-DPDK: bisection over the rate of one port, one frame size
 -- after the other, from the sending port to the receiving one. nic.lua and memif.lua say what is sent where.
 --
--- Works with Pktgen 22 to 26. Frame sizes count the CRC, rates are percent of the link.
+-- Written against the Lua functions of Pktgen-DPDK 23.03.1 and 26.02.4, whose sources were read; run against a stand-in
+-- (test_lua.lua), not against those. Frame sizes count the CRC, rates are percent of the link.
 
 local rfc2544 = {}
 
@@ -65,7 +66,7 @@ end
 
 -- ---- Pktgen -------------------------------------------------------------------------
 
--- Until 25.x a second argument chose the kind and the counters were the table itself; since 26.x they are in `curr`.
+-- In 23.03.1 a second argument chooses the kind and the counters are the table itself; in 26.02.4 they are in `curr`.
 local function counters(port)
 	local ok, stats = pcall(pktgen.portStats, port)
 

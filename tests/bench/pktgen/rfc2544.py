@@ -16,7 +16,7 @@ sys.dont_write_bytecode = True
 from lib import net
 from lib.generator import SCENES, Rig
 
-HEAD = (f"{'frame':>5} {'no-drop pps':>12} {'Mbit/s':>8} {'on the CPU':>10} {'pps of a core':>13} "
+HEAD = (f"{'frame':>5} {'no-drop pps':>12} {'Mbit/s':>8} {'on the CPU':>10} {'overload pps':>12} "
         f"{'latency min':>11} {'median':>8} {'p99 us':>8}  ended by")
 
 
@@ -37,13 +37,13 @@ def arguments():
 
 
 def line(row):
-    """What a worker that had its core for itself would have carried is the rate over its share of the time."""
-    share = row["workerShare"]
-    row["ppsOfACore"] = round(row["noDropPps"] / share) if share else None
+    """Overload: what came through while frames were lost, per second that the worker was on its core. Without loss the
+    worker may have polled in vain, which says nothing of what it can do."""
+    overload = f"{row['overloadPps']:,}" if row["overloadPps"] else "-"
     latency = row["latencyUs"]
     held = "" if row["confirmed"] or not row["noDropPps"] else f", lost {row['lost']} when repeated"
-    return (f"{row['frame']:>5} {row['noDropPps']:>12,} {row['noDropMbps']:>8,.0f} {share:>10.0%} "
-            f"{row['ppsOfACore'] or 0:>13,} {latency['min']:>11.1f} {latency['median']:>8.1f} {latency['p99']:>8.1f}  "
+    return (f"{row['frame']:>5} {row['noDropPps']:>12,} {row['noDropMbps']:>8,.0f} {row['workerShare']:>10.0%} "
+            f"{overload:>12} {latency['min']:>11.1f} {latency['median']:>8.1f} {latency['p99']:>8.1f}  "
             f"{row['end']}{held}")
 
 

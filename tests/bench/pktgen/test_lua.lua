@@ -2,7 +2,7 @@
 --
 --	lua5.3 test_lua.lua FOLDER_OF_THE_SCRIPTS
 --
--- The stand-in is as strict as Pktgen (26.02, and 25 where told): names, how many arguments, of what kind.
+-- The stand-in is as strict as Pktgen (26.02.4, and 23.03.1 where told): names, how many arguments, of what kind.
 
 local folder = arg[1] .. "/"
 local device
@@ -129,7 +129,7 @@ local cases = {
 			end
 		end
 	end},
-	{"Pktgen before 26 answers portStats otherwise", function()
+	{"Pktgen 23.03.1 answers portStats otherwise", function()
 		near(measure(device_make(3e6, {old = true}), {frames = {64}})[1], 3e6, 75000)
 	end},
 	{"a generator that falls short is named", function()
