@@ -95,9 +95,15 @@ void *bench_array(size_t n, size_t size);
 /* Cycles between two readings of the clock with nothing between them. */
 uint64_t bench_clock_cost(void);
 
+/* What lies on the cipher: 0 where there is none. */
+struct ratios {
+	double esp_by_mb, path_by_mb, total_by_floor; /* minima; the floor is the cipher and the port */
+};
+
 /* figures.c: of samples, which get sorted; and of all passes their middle, and whether they are noisy. */
 struct figure figures_of(double *sample, uint32_t n);
 void figures_conclude(struct result *r);
+struct ratios figures_ratios(const struct pass *p, bool open);
 
 /* ---- the parts ------------------------------------------------------------------------------------ */
 

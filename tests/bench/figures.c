@@ -62,3 +62,17 @@ figures_conclude(struct result *r)
 		   differ(r, offsetof(struct pass, kind[KIND_TOTAL].min)) ||
 		   differ(r, offsetof(struct pass, raw.min)) || differ(r, offsetof(struct pass, alone.min));
 }
+
+struct ratios
+figures_ratios(const struct pass *p, bool open)
+{
+	double mb = p->raw.min;
+
+	if (mb <= 0)
+		return (struct ratios){0};
+	return (struct ratios){
+		.esp_by_mb = p->stage[open ? STAGE_ESP_OPEN : STAGE_ESP_SEAL].min / mb,
+		.path_by_mb = p->kind[KIND_PATH].min / mb,
+		.total_by_floor = p->kind[KIND_TOTAL].min / (mb + p->kind[KIND_PORT].min),
+	};
+}

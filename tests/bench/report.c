@@ -44,6 +44,7 @@ report_line(const struct result *r)
 {
 	const struct pass *p = &r->middle;
 	const struct figure *k = p->kind;
+	const struct ratios q = figures_ratios(p, r->scenario->open);
 
 	if (r->scenario->world.workers > 1) {
 		line_of_two(r);
@@ -53,9 +54,7 @@ report_line(const struct result *r)
 	printf("%" NAME_WIDTH "s %6.0f %6.0f %6.0f %6.0f %5.0f ", r->scenario->name, k[KIND_PATH].min,
 		k[KIND_PATH].median, k[KIND_TOTAL].min, k[KIND_TOTAL].median, k[KIND_PORT].min);
 	if (p->raw.min > 0)
-		printf("%6.0f %6.2f %6.2f %7.2f |", p->raw.min,
-			p->stage[r->scenario->open ? STAGE_ESP_OPEN : STAGE_ESP_SEAL].min / p->raw.min,
-			k[KIND_PATH].min / p->raw.min, k[KIND_TOTAL].min / (p->raw.min + k[KIND_PORT].min));
+		printf("%6.0f %6.2f %6.2f %7.2f |", p->raw.min, q.esp_by_mb, q.path_by_mb, q.total_by_floor);
 	else
 		printf("%6s %6s %6s %7s |", "", "", "", "");
 	for (int i = FIRST_STAGE; i < STAGE_COUNT; i++)
@@ -107,6 +106,21 @@ json_figure(FILE *f, const char *name, const struct figure *g)
 	fprintf(f, "\"%s\":{\"min\":%.1f,\"median\":%.1f}", name, g->min, g->median);
 }
 
+/* One worker's; two have no stages of their own. */
+static void
+json_floor(FILE *f, const struct result *r)
+{
+	const struct ratios q = figures_ratios(&r->middle, r->scenario->open);
+
+	if (r->middle.raw.min <= 0)
+		return;
+	fprintf(f, ",");
+	json_figure(f, "ipsecMb", &r->middle.raw);
+	if (r->scenario->world.workers <= 1)
+		fprintf(f, ",\"ratios\":{\"espByMb\":%.3f,\"pathByMb\":%.3f,\"totalByFloor\":%.3f}", q.esp_by_mb,
+			q.path_by_mb, q.total_by_floor);
+}
+
 static void
 json_scenario(FILE *f, const struct result *r)
 {
@@ -115,10 +129,7 @@ json_scenario(FILE *f, const struct result *r)
 		fprintf(f, ",");
 		json_figure(f, kind_name[kind], &r->middle.kind[kind]);
 	}
-	if (r->middle.raw.min > 0) {
-		fprintf(f, ",");
-		json_figure(f, "ipsecMb", &r->middle.raw);
-	}
+	json_floor(f, r);
 	if (r->scenario->world.workers > 1) {
 		fprintf(f, ",\"speedup\":%.3f,", r->middle.speedup);
 		json_figure(f, "oneAlone", &r->middle.alone);

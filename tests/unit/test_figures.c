@@ -93,6 +93,27 @@ noise_anywhere_counts(void **state)
 	}
 }
 
+static void
+ratios_are_of_the_stage_that_works(void **state)
+{
+	struct pass p = {.raw = {50, 60}};
+	struct ratios q;
+
+	(void)state;
+	p.kind[KIND_PATH].min = 100;
+	p.kind[KIND_TOTAL].min = 120;
+	p.kind[KIND_PORT].min = 10;
+	p.stage[STAGE_ESP_SEAL].min = 60;
+	p.stage[STAGE_ESP_OPEN].min = 75;
+	q = figures_ratios(&p, false);
+	assert_true(q.esp_by_mb == 1.2 && q.path_by_mb == 2 && q.total_by_floor == 2);
+	q = figures_ratios(&p, true);
+	assert_true(q.esp_by_mb == 1.5 && q.path_by_mb == 2);
+	p.raw.min = 0;
+	q = figures_ratios(&p, false);
+	assert_true(q.esp_by_mb == 0 && q.path_by_mb == 0 && q.total_by_floor == 0);
+}
+
 int
 main(void)
 {
@@ -102,6 +123,7 @@ main(void)
 		cmocka_unit_test(one_pass_astray_is_forgiven),
 		cmocka_unit_test(five_percent_is_agreement),
 		cmocka_unit_test(noise_anywhere_counts),
+		cmocka_unit_test(ratios_are_of_the_stage_that_works),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
