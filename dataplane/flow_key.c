@@ -100,14 +100,23 @@ quote_v6(struct flow_ends *e, const uint8_t *ip, const uint8_t *end)
 }
 
 /* The quote must have been sent by the one who is told of it. */
-bool
-flow_key_quoted(struct flow_ends *e, const struct packet *p)
+static bool
+quoted_ends(struct flow_ends *e, const struct packet *p)
 {
 	const uint8_t *ip = p->l3 + p->l4_off + ICMP_HEADER, *end = p->l3 + p->l3_len;
 
 	if (p->flags & PKT_V6)
 		return quote_v6(e, ip, end) && memcmp(e->destination, p->v6.dst, 16) == 0;
 	return quote_v4(e, ip, end) && memcmp(e->destination, &p->v4.dst, 4) == 0;
+}
+
+void
+flow_key_icmp(struct flow_key *k, const struct packet *p, uint16_t end, bool inbound)
+{
+	struct flow_ends own = flow_ends_of(p), quoted;
+
+	k->related = icmp_is_error(p) && quoted_ends(&quoted, p);
+	flow_key_fill(k, k->related ? &quoted : &own, end, inbound);
 }
 
 /* ---- telling ----------------------------------------------------------------------------------------- */

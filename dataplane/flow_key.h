@@ -43,8 +43,6 @@ struct flow_ends {
 
 /* ICMP and ICMPv6 error messages. */
 bool icmp_is_error(const struct packet *p);
-/* Of an ICMP error: the ends of the packet that it quotes. False: it quotes none that the receiver can have sent. */
-bool flow_key_quoted(struct flow_ends *e, const struct packet *p);
 
 static inline void
 flow_key_v4(struct flow_key *k, const struct flow_ends *e, uint16_t end, bool inbound)
@@ -79,30 +77,41 @@ flow_key_v6(struct flow_key *k, const struct flow_ends *e, uint16_t end, bool in
 		end, e->protocol, inbound != lower);
 }
 
-/* Also for ICMP errors, whose quoted packet decides. */
+static inline struct flow_ends
+flow_ends_of(const struct packet *p)
+{
+	return (struct flow_ends){
+		.source = packet_source(p),
+		.destination = packet_destination(p),
+		.source_port = p->source_port,
+		.destination_port = p->destination_port,
+		.protocol = p->protocol,
+	};
+}
+
+static inline void
+flow_key_fill(struct flow_key *k, const struct flow_ends *e, uint16_t end, bool inbound)
+{
+	if (unlikely(k->v6))
+		flow_key_v6(k, e, end, inbound);
+	else
+		flow_key_v4(k, e, end, inbound);
+}
+
+/* Of ICMP and ICMPv6; for their errors the quoted packet decides. */
+void flow_key_icmp(struct flow_key *k, const struct packet *p, uint16_t end, bool inbound);
+
 static inline void
 flow_key_build(struct flow_key *k, const struct packet *p, uint16_t end, bool inbound)
 {
-	bool v6 = p->flags & PKT_V6;
-	struct flow_ends quoted, e = {
-					 .source = packet_source(p),
-					 .destination = packet_destination(p),
-					 .source_port = p->source_port,
-					 .destination_port = p->destination_port,
-					 .protocol = p->protocol,
-				 };
+	struct flow_ends e = flow_ends_of(p);
 
-	k->v6 = v6;
+	k->v6 = p->flags & PKT_V6;
 	k->related = false;
-	if (unlikely(p->protocol == IPPROTO_ICMP || p->protocol == IPPROTO_ICMPV6) && icmp_is_error(p) &&
-		flow_key_quoted(&quoted, p)) {
-		e = quoted;
-		k->related = true;
-	}
-	if (unlikely(v6))
-		flow_key_v6(k, &e, end, inbound);
+	if (unlikely(p->protocol == IPPROTO_ICMP || p->protocol == IPPROTO_ICMPV6))
+		flow_key_icmp(k, p, end, inbound);
 	else
-		flow_key_v4(k, &e, end, inbound);
+		flow_key_fill(k, &e, end, inbound);
 }
 
 /* The key's parts as they were in the packet that came from the lower or the higher end. */
