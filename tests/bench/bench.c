@@ -45,6 +45,7 @@ static struct {
 static struct {
 	uint16_t cpus;
 	bool huge;
+	unsigned long huge_free_mb;
 } machine;
 
 /* ---- what all parts use ---------------------------------------------------------------------------------- */
@@ -113,14 +114,27 @@ wanted(const struct scenario *s)
 	return options.n_names == 0 && (options.smoke || s->depth <= options.depth);
 }
 
+/* Huge pages grow with their use, as far as there are any; small ones are always enough. */
+static bool
+fits(const struct scenario *s)
+{
+	return !machine.huge || options.list || s->memory_mb <= machine.huge_free_mb;
+}
+
 static uint32_t
 choose(struct result *r)
 {
 	uint32_t n = 0;
 
-	for (uint32_t i = 0; i < bench_scenarios_n; i++)
-		if (wanted(&bench_scenarios[i]))
-			r[n++].scenario = &bench_scenarios[i];
+	for (uint32_t i = 0; i < bench_scenarios_n; i++) {
+		const struct scenario *s = &bench_scenarios[i];
+
+		if (wanted(s) && fits(s))
+			r[n++].scenario = s;
+		else if (wanted(s))
+			printf("%s: left out, it wants %u MB of free huge pages and there are %lu\n", s->name,
+				s->memory_mb, machine.huge_free_mb);
+	}
 	return n;
 }
 
@@ -188,6 +202,7 @@ machine_look(void)
 
 	eal_machine_read(m);
 	machine.cpus = options.smoke ? CPUS : RTE_MIN(m->n_cpus, CPUS);
+	machine.huge_free_mb = (unsigned long)m->huge_free_mb;
 	machine.huge = m->huge_free_mb >= MEMORY_MB && !options.smoke;
 	if (!machine.huge && !options.smoke && !options.list)
 		printf("no huge pages (%u MB of free ones wanted, %lu there): TLB misses are in the figures\n",

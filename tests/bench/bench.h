@@ -43,7 +43,8 @@ struct scenario {
 	bool fresh;             /* each packet opens a flow */
 	bool open;              /* measured is the tunnel's far end: packets are sealed first, untimed */
 	uint16_t burst;         /* packets ready at once; 0: RX_BURST, a worker's own */
-	bool cold; /* packets come from L3: thousands are filled and pushed out before the first is taken */
+	bool cold;          /* packets come from L3: thousands are filled and pushed out before the first is taken */
+	uint32_t memory_mb; /* of huge pages, where it is more than all others need */
 };
 
 extern const struct scenario bench_scenarios[];
