@@ -177,6 +177,8 @@ memory_add(const struct cfg_appliance *a, const struct eal_machine *m, struct ea
 	out->memory_mb = out->huge ? with_huge_mb : memory_wanted_mb(a, false);
 	if (out->huge) {
 		argument_add(out, "--in-memory");
+		/* Else each page is a file, and virtio_user can share eight of them with its peer. */
+		argument_add(out, "--single-file-segments");
 	} else {
 		argument_add(out, "--no-huge");
 		argument_add(out, "--no-shconf");

@@ -109,7 +109,7 @@ huge_pages_are_used_when_enough_are_free(void **state)
 
 	a.memory_mb = 512;
 	assert_int_equal(build(&a, &rich), 0);
-	assert_true(has("--in-memory") && has_pair("-m", "512") && !has("--no-huge"));
+	assert_true(has("--in-memory") && has("--single-file-segments") && has_pair("-m", "512") && !has("--no-huge"));
 	assert_true(arguments.huge);
 
 	assert_int_equal(build(&a, &poor), 0);
