@@ -1,13 +1,13 @@
 /* Does the packet rate stay while control changes the world? The worst pause, the drops, the rate, against quiet times.
  *
- * The worker feeds itself: its ports are replaced by a loop that makes every sealed frame into a new one of the next
- * flow. So it is always busy, and nobody else's speed is in the figures. Frames go through stateful rules and random
- * routes into a thousand tunnels. Control works on the other core as the daemon does: a change, then polls.
+ * The worker feeds itself (loop.c). Frames go through stateful rules and random routes into a thousand tunnels.
+ * Control works on the other core as the daemon does: a change, then polls.
  *
  * Rates are packets per second that the worker was on its core, and pauses are given twice: as the worker measures
  * them itself, and without the time in which the system let others run there. With --smoke no time is taken and nothing
  * may be lost.
  */
+#include "loop.h"
 #include "turning.h"
 
 #include "dataplane/pipeline.h"
@@ -26,9 +26,6 @@
 #define TUNNELS 1000
 #define ROUTES 100000
 #define RULES 1000
-#define FLOWS 4096
-#define FRAMES 256
-#define FRAME 64
 #define PHASE_S 4
 #define SMOKE_ROUNDS 20
 #define NEAR 0x0a010104u /* 10.1.1.4 */
@@ -64,148 +61,6 @@ static const char site[] =
 	"  ports: [{name: p, driver: ring}, {name: q, driver: ring}]\n"
 	"  attachments: [{subnet: v/s, port: p}]\n"
 	"  uplinks: [{name: wan, port: q, addresses: [203.0.113.1/24], gateway: 203.0.113.254}]\n";
-
-/* ---- the loop: worker ----------------------------------------------------------------------------------- */
-
-static struct {
-	uint8_t frame[FLOWS][FRAME];
-	struct rte_mbuf *ready[FRAMES], *answer[64];
-	uint32_t n_ready, n_answers, next;
-	pid_t thread;
-	uint64_t cpu_ns;           /* of the thread, at the last turn */
-	_Atomic uint64_t worst_ns; /* on its core between two turns; control sets it to 0 */
-} loop;
-
-static uint64_t
-thread_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
-static void
-note_turn(void)
-{
-	uint64_t now = thread_ns();
-
-	if (loop.thread != gettid()) {
-		loop.thread = gettid();
-	} else if (now - loop.cpu_ns > loop.worst_ns) {
-		loop.worst_ns = now - loop.cpu_ns;
-	}
-	loop.cpu_ns = now;
-}
-
-static uint16_t
-near_rx(struct port_queue *q, struct rte_mbuf **m, uint16_t n)
-{
-	(void)q;
-	note_turn();
-	n = (uint16_t)RTE_MIN(n, loop.n_ready);
-	for (uint16_t i = 0; i < n; i++) {
-		m[i] = loop.ready[--loop.n_ready];
-		m[i]->data_off = RTE_PKTMBUF_HEADROOM;
-		m[i]->pkt_len = m[i]->data_len = FRAME;
-		m[i]->ol_flags = 0;
-		memcpy(rte_pktmbuf_mtod(m[i], void *), loop.frame[loop.next++ % FLOWS], FRAME);
-	}
-	return n;
-}
-
-/* The far gateway answers for every address. */
-static void
-answer_arp(struct rte_mbuf *m)
-{
-	static const uint8_t mac[6] = {2, 0, 0, 0, 0, 9};
-	uint8_t *f = rte_pktmbuf_mtod(m, uint8_t *), asked[4];
-
-	memcpy(f, f + 6, 6);
-	memcpy(f + 6, mac, 6);
-	f[21] = 2;
-	memcpy(asked, f + 38, 4);
-	memcpy(f + 32, f + 22, 10);
-	memcpy(f + 22, mac, 6);
-	memcpy(f + 28, asked, 4);
-}
-
-static uint16_t
-far_tx(struct port_queue *q, struct rte_mbuf **m, uint16_t n)
-{
-	(void)q;
-	for (uint16_t i = 0; i < n; i++) {
-		bool arp = rte_pktmbuf_mtod(m[i], uint8_t *)[13] == 0x06;
-
-		if (arp && loop.n_answers < RTE_DIM(loop.answer)) {
-			answer_arp(m[i]);
-			loop.answer[loop.n_answers++] = m[i];
-		} else if (!arp && loop.n_ready < FRAMES) {
-			loop.ready[loop.n_ready++] = m[i];
-		} else {
-			rte_pktmbuf_free(m[i]);
-		}
-	}
-	return n;
-}
-
-static uint16_t
-far_rx(struct port_queue *q, struct rte_mbuf **m, uint16_t n)
-{
-	(void)q;
-	n = (uint16_t)RTE_MIN(n, loop.n_answers);
-	for (uint16_t i = 0; i < n; i++)
-		m[i] = loop.answer[--loop.n_answers];
-	return n;
-}
-
-static uint16_t
-near_tx(struct port_queue *q, struct rte_mbuf **m, uint16_t n)
-{
-	(void)q;
-	for (uint16_t i = 0; i < n; i++)
-		rte_pktmbuf_free(m[i]);
-	return n;
-}
-
-static void
-make_frames(void)
-{
-	static char destination[ADDRESS_TEXT_MAX];
-
-	for (uint32_t i = 0; i < FLOWS; i++) {
-		struct ip_addr to =
-			address_from_v4(FAR + (((uint32_t)rand() % TUNNELS) << 16) + (uint32_t)rand() % 0x6400);
-		struct pkt p = {.port = "p",
-			.src = "10.1.1.4",
-			.dst = destination,
-			.sport = (uint16_t)(1024 + i),
-			.dport = 9,
-			.payload = FRAME - 42};
-		struct rte_mbuf *m;
-
-		address_text(&to, destination, sizeof(destination));
-		m = pkt_build(&p);
-		memcpy(loop.frame[i], rte_pktmbuf_mtod(m, void *), FRAME);
-		rte_pktmbuf_free(m);
-	}
-}
-
-static void
-fill_loop(void)
-{
-	while (loop.n_ready < FRAMES)
-		loop.ready[loop.n_ready++] = rte_pktmbuf_alloc(whole_pool());
-}
-
-/* The worker stands; every frame is in the loop, or lost. */
-static void
-empty_loop(void)
-{
-	rte_pktmbuf_free_bulk(loop.ready, loop.n_ready);
-	rte_pktmbuf_free_bulk(loop.answer, loop.n_answers);
-	loop.n_ready = loop.n_answers = 0;
-}
 
 /* ---- the world ---------------------------------------------------------------------------------------------- */
 
@@ -317,25 +172,44 @@ extend(struct view_spec *spec, void *context)
 }
 
 static void
+make_frames(void)
+{
+	static char destination[ADDRESS_TEXT_MAX];
+
+	for (uint32_t i = 0; i < LOOP_FLOWS; i++) {
+		struct ip_addr to =
+			address_from_v4(FAR + (((uint32_t)rand() % TUNNELS) << 16) + (uint32_t)rand() % 0x6400);
+		struct pkt p = {.port = "p",
+			.src = "10.1.1.4",
+			.dst = destination,
+			.sport = (uint16_t)(1024 + i),
+			.dport = 9,
+			.payload = LOOP_FRAME - 42};
+		struct rte_mbuf *m;
+
+		address_text(&to, destination, sizeof(destination));
+		m = pkt_build(&p);
+		loop_frame(i, m);
+		rte_pktmbuf_free(m);
+	}
+}
+
+static void
 feed(void)
 {
 	struct worker *w = whole_dataplane()->worker[0];
-	struct port_fast *near = &port_fast[whole_port("p")], *far = &port_fast[whole_port("q")];
 
 	make_frames();
-	near->rx = near_rx;
-	near->tx = near_tx;
-	far->rx = far_rx;
-	far->tx = far_tx;
-	for (uint64_t sent = 0; w->stats.tx_packets < sent + 2 * FLOWS;) {
+	loop_attach(whole_port("p"), whole_port("q"));
+	for (uint64_t sent = 0; w->stats.tx_packets < sent + 2 * LOOP_FLOWS;) {
 		/* until the far gateway is known: what waited for it or was dropped is made up for */
-		fill_loop();
+		loop_fill();
 		if (w->drops[DROP_NEIGHBOUR_UNRESOLVED] > 0 && sent == 0)
 			sent = w->stats.tx_packets;
 		worker_turn(w);
 		dataplane_poll(whole_dataplane());
 	}
-	fill_loop();
+	loop_fill();
 	turning_start();
 }
 
@@ -416,7 +290,7 @@ worker_cpu_ns(void)
 	unsigned long ns = 0;
 	FILE *f;
 
-	snprintf(path, sizeof(path), "/proc/self/task/%d/schedstat", loop.thread);
+	snprintf(path, sizeof(path), "/proc/self/task/%d/schedstat", loop_thread());
 	f = fopen(path, "r");
 	if (f == NULL || fscanf(f, "%lu", &ns) != 1)
 		printf("the worker's time on its core is not known\n");
@@ -445,7 +319,7 @@ phase(void (*change)(uint32_t n))
 
 	sleep(1); /* seconds of the former phase are over */
 	before = read_now();
-	loop.worst_ns = 0;
+	loop_pause_begin();
 	for (uint32_t n = 0; n < 2 * PHASE_S; n++) {
 		uint64_t due = before.wall_ns + (n + 1) * 500000000ull;
 
@@ -462,7 +336,7 @@ phase(void (*change)(uint32_t n))
 	seen.rate = (double)(after.packets - before.packets) * 1e3 / (double)(after.cpu_ns - before.cpu_ns);
 	seen.share = (double)(after.cpu_ns - before.cpu_ns) / (double)(after.wall_ns - before.wall_ns);
 	seen.pause_us = (double)pause_recent(&w->turns, w->now_s, PHASE_S) * 1e6 / (double)dp->tsc_hz;
-	seen.cpu_us = (double)loop.worst_ns / 1e3;
+	seen.cpu_us = (double)loop_pause_ns() / 1e3;
 	seen.drops = after.drops - before.drops;
 	return seen;
 }
@@ -498,6 +372,7 @@ run(void)
 		print(changes[i].what, &disturbed, &quiet);
 	}
 	dataplane_stop(whole_dataplane());
+	loop_empty();
 }
 
 /* ---- without a clock: a test ------------------------------------------------------------------------------------ */
@@ -518,6 +393,7 @@ smoke(void)
 	struct dataplane *dp = whole_dataplane();
 	struct reading first = read_now(), now = first;
 	size_t before = heap_bytes(), after;
+	uint32_t frames;
 	bool kept;
 
 	for (uint32_t n = 0; n < 2 * SMOKE_ROUNDS * RTE_DIM(changes); n++) {
@@ -527,15 +403,16 @@ smoke(void)
 		do {
 			dataplane_poll(dp);
 			now = read_now();
-		} while (now.packets < sent + 2 * FLOWS && now.drops == first.drops);
+		} while (now.packets < sent + 2 * LOOP_FLOWS && now.drops == first.drops);
 	}
 	after = heap_bytes();
 	dataplane_stop(dp);
-	kept = now.drops == first.drops && loop.n_ready == FRAMES && after == before;
+	frames = loop_empty();
+	kept = now.drops == first.drops && frames == LOOP_FRAMES && after == before;
 	printf("1..1\n%sok 1 - the world changes at full rate and nothing is lost\n", kept ? "" : "not ");
 	if (!kept)
 		printf("# %lu drops, %u of %u frames left, heap %zu bytes and then %zu\n",
-			(unsigned long)(now.drops - first.drops), loop.n_ready, FRAMES, before, after);
+			(unsigned long)(now.drops - first.drops), frames, LOOP_FRAMES, before, after);
 	return !kept;
 }
 
@@ -557,7 +434,6 @@ main(int argc, char **argv)
 		status = smoke();
 	else
 		run();
-	empty_loop();
 	whole_stop();
 	whole_end();
 	return status;
