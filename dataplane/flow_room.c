@@ -38,6 +38,15 @@ free_ways(const struct flow_half *h, uint32_t bucket)
 	return tag_ways(&h->tags[bucket], 0);
 }
 
+static void
+prefetch_entries(const struct flow_half *h, uint32_t bucket)
+{
+	const uint8_t *first = (const uint8_t *)entry_at(h, bucket, 0);
+
+	for (uint32_t at = 0; at < WAYS * h->entry_size; at += RTE_CACHE_LINE_SIZE)
+		rte_prefetch0(first + at);
+}
+
 /* Free what has idled out. True: something was freed. Once a second is enough: nothing idles out in between. */
 static bool
 sweep(const struct flow_half *h, uint32_t bucket, uint32_t now_s)
@@ -48,8 +57,7 @@ sweep(const struct flow_half *h, uint32_t bucket, uint32_t now_s)
 	if (atomic_load_explicit(&h->swept[bucket], memory_order_relaxed) == now_s)
 		return false;
 	atomic_store_explicit(&h->swept[bucket], now_s, memory_order_relaxed);
-	for (uint32_t way = 0; way < WAYS; way++)
-		rte_prefetch0(entry_at(h, bucket, way));
+	prefetch_entries(h, bucket);
 	for (uint32_t way = 0; way < WAYS; way++) {
 		if (entry_glance(entry_at(h, bucket, way), &s) && expired(&s, now_s))
 			freed |= vacate(h, bucket, way, &s, true);
@@ -85,6 +93,8 @@ evict(const struct flow_half *h, const struct place *at, uint32_t now_s)
 	uint32_t bucket = 0, way = 0;
 	struct snapshot s, chosen = {0};
 
+	prefetch_entries(h, at->bucket[0]);
+	prefetch_entries(h, at->bucket[1]);
 	for (uint32_t i = 0; i < 2 * WAYS; i++) {
 		uint64_t value;
 
