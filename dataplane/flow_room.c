@@ -13,23 +13,26 @@
 #define SPARE_WAYS 5 /* fewer free ones: crowded */
 #define ROOM_TRIES 4
 
-/* Make the place free, if no other flow took it since. `unused` only: nor a packet of its own. The state may
- * change without a new version, so an idle flow that has just been used is seen when it is looked at again, owned. */
+/* Own an entry in which no packet was noted since. The state may change without a new version, so a flow that has
+ * just been used is seen when it is looked at again, owned. */
 static bool
-vacate(const struct flow_half *h, uint32_t bucket, uint32_t way, const struct snapshot *s, bool unused)
+own_unused(struct entry *e, const struct snapshot *s)
 {
-	struct entry *e = entry_at(h, bucket, way);
-	bool goes = true;
-
 	if (!own(e, s->version))
 		return false;
-	if (unused)
-		goes = atomic_load_explicit(&e->meta, memory_order_acquire) == s->meta &&
-		       atomic_load_explicit(&e->seen, memory_order_acquire) == s->seen;
-	if (goes)
-		atomic_store_explicit(&h->tags[bucket].way[way], 0, memory_order_release);
+	if (atomic_load_explicit(&e->meta, memory_order_acquire) == s->meta &&
+		atomic_load_explicit(&e->seen, memory_order_acquire) == s->seen)
+		return true;
 	disown(e, s->version);
-	return goes;
+	return false;
+}
+
+/* Of an entry that is owned. */
+static void
+vacate(const struct flow_half *h, uint32_t bucket, uint32_t way, uint32_t version)
+{
+	atomic_store_explicit(&h->tags[bucket].way[way], 0, memory_order_release);
+	disown(entry_at(h, bucket, way), version);
 }
 
 static uint32_t
@@ -59,8 +62,12 @@ sweep(const struct flow_half *h, uint32_t bucket, uint32_t now_s)
 	atomic_store_explicit(&h->swept[bucket], now_s, memory_order_relaxed);
 	prefetch_entries(h, bucket);
 	for (uint32_t way = 0; way < WAYS; way++) {
-		if (entry_glance(entry_at(h, bucket, way), &s) && expired(&s, now_s))
-			freed |= vacate(h, bucket, way, &s, true);
+		struct entry *e = entry_at(h, bucket, way);
+
+		if (!entry_glance(e, &s) || !expired(&s, now_s) || !own_unused(e, &s))
+			continue;
+		vacate(h, bucket, way, s.version);
+		freed = true;
 	}
 	return freed;
 }
@@ -84,14 +91,14 @@ worthless(const struct snapshot *s, uint32_t now_s)
 	}
 }
 
-enum eviction { EVICTED, EVICTION_RACED, NOTHING_TO_EVICT };
-
-static enum eviction
-evict(const struct flow_half *h, const struct place *at, uint32_t now_s)
+/* Own the most worthless entry, its tag set. NULL: another worker was quicker, or there is `nothing` to evict. */
+static struct entry *
+evict(const struct flow_half *h, const struct place *at, uint32_t now_s, uint32_t *version, bool *nothing)
 {
-	uint64_t best = 0;
-	uint32_t bucket = 0, way = 0;
 	struct snapshot s, chosen = {0};
+	uint32_t bucket = 0, way = 0;
+	uint64_t best = 0;
+	struct entry *e;
 
 	prefetch_entries(h, at->bucket[0]);
 	prefetch_entries(h, at->bucket[1]);
@@ -108,9 +115,13 @@ evict(const struct flow_half *h, const struct place *at, uint32_t now_s)
 			way = i % WAYS;
 		}
 	}
-	if (best == 0)
-		return NOTHING_TO_EVICT;
-	return vacate(h, bucket, way, &chosen, true) ? EVICTED : EVICTION_RACED;
+	*nothing = best == 0;
+	e = entry_at(h, bucket, way);
+	if (*nothing || !own_unused(e, &chosen))
+		return NULL;
+	atomic_store_explicit(&h->tags[bucket].way[way], at->tag, memory_order_release);
+	*version = chosen.version;
+	return e;
 }
 
 /* The first bucket unless it is crowded even when swept; then the emptier one. With four places in five
@@ -157,16 +168,18 @@ own_one(const struct flow_half *h, uint32_t bucket, uint32_t free, uint16_t tag,
 struct entry *
 flow_room(const struct flow_half *h, const struct place *at, uint32_t now_s, uint32_t *version)
 {
-	for (int i = 0; i < ROOM_TRIES; i++) {
-		uint32_t bucket, free = find_room(h, at, now_s, &bucket);
-		struct entry *e = own_one(h, bucket, free, at->tag, version);
+	struct entry *e = NULL;
+	bool nothing = false;
 
-		if (e != NULL)
-			return e;
-		if (free == 0 && evict(h, at, now_s) == NOTHING_TO_EVICT)
-			return NULL;
+	for (int i = 0; i < ROOM_TRIES && e == NULL && !nothing; i++) {
+		uint32_t bucket, free = find_room(h, at, now_s, &bucket);
+
+		if (free != 0)
+			e = own_one(h, bucket, free, at->tag, version);
+		else
+			e = evict(h, at, now_s, version, &nothing);
 	}
-	return NULL;
+	return e;
 }
 
 void
@@ -179,12 +192,13 @@ flow_drop_twins(const struct flow_half *h, const struct place *at, const struct 
 
 		for (; ways != 0; ways &= ways - 1) {
 			uint32_t way = (uint32_t)__builtin_ctz(ways);
+			struct entry *e = entry_at(h, bucket, way);
 			struct snapshot s;
 
-			if (!entry_read(entry_at(h, bucket, way), k->word, h->words, &s))
+			if (!entry_read(e, k->word, h->words, &s))
 				continue;
-			if (found)
-				vacate(h, bucket, way, &s, false);
+			if (found && own(e, s.version))
+				vacate(h, bucket, way, s.version);
 			found = true;
 		}
 	}
