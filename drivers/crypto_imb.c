@@ -205,6 +205,21 @@ hmac_all(struct crypto_worker *w, uint32_t n)
 	}
 }
 
+/* The longest first: short ones fill the lanes that come free while long ones end. In order, a long one that came last
+ * would have the lanes for itself. n is one burst. */
+static void
+chain_sort(struct crypto_op **op, uint32_t n)
+{
+	for (uint32_t i = 1; i < n; i++) {
+		struct crypto_op *o = op[i];
+		uint32_t at = i;
+
+		for (; at > 0 && op[at - 1]->length < o->length; at--)
+			op[at] = op[at - 1];
+		op[at] = o;
+	}
+}
+
 static inline void
 esn_append(const struct crypto_op *op)
 {
@@ -303,8 +318,10 @@ crypto_seal(struct crypto_worker *w, struct crypto_op *op, uint16_t n)
 		if (op[i].key->kind != KIND_CHAIN)
 			combined_packet(w, &op[i], &w->given[i], op[i].esp + op[i].length);
 	}
-	if (chained)
+	if (chained) {
+		chain_sort(w->chain, chained);
 		chain_seal(w, chained);
+	}
 }
 
 static inline bool
@@ -340,8 +357,10 @@ crypto_open(struct crypto_worker *w, struct crypto_op *op, uint16_t n)
 	for (uint16_t i = 0; i < n; i++)
 		if (op[i].key->kind != KIND_CHAIN)
 			op[i].ok = icv16_equal(w->tag[i], op[i].esp + op[i].length);
-	if (chained)
+	if (chained) {
+		chain_sort(w->chain, chained);
 		chain_open(w, chained);
+	}
 }
 
 /* ---- the floor ---------------------------------------------------------------------- */
