@@ -6,9 +6,11 @@ compared with?
 """
 
 import json
+import statistics
 import sys
 
 FIGURES = ("path", "total")
+NOISE = 0.05
 
 
 class Unusable(Exception):
@@ -38,10 +40,12 @@ def check(path, run):
         name = s.get("name") if isinstance(s, dict) else None
         if not isinstance(name, str):
             raise Unusable(f"{path}: scenarios[{i}]: no name")
-        for figure in FIGURES:
+        for figure in FIGURES + (("ipsecMb",) if "ipsecMb" in s else ()):
             least = s[figure].get("min") if isinstance(s.get(figure), dict) else None
             if isinstance(least, bool) or not isinstance(least, (int, float)):
                 raise Unusable(f"{path}: scenarios[{i}] ({name}): no number in {figure}.min")
+        if "ipsecMb" in s and s["ipsecMb"]["min"] <= 0:
+            raise Unusable(f"{path}: scenarios[{i}] ({name}): ipsecMb.min is not above 0")
 
 
 def pairs(old, new):
@@ -63,6 +67,13 @@ def row(old, new):
     return text
 
 
+def machine(both):
+    """How many times its former cycles the library alone took: what the machine was like, whatever became of our code.
+    None: no scenario has a cipher."""
+    ratios = [new["ipsecMb"]["min"] / old["ipsecMb"]["min"] for old, new in both if "ipsecMb" in old and "ipsecMb" in new]
+    return statistics.median(ratios) if ratios else None
+
+
 def table(old, new):
     both, only_new, only_old = pairs(old, new)
     yield f"{'minimum of cycles per packet':<46}" + "".join(
@@ -73,6 +84,10 @@ def table(old, new):
     for what, names in (("new", only_new), ("old", only_old)):
         if names:
             yield f"only in the {what} run: " + ", ".join(names)
+    shift = machine(both)
+    if shift and abs(shift - 1) > NOISE:
+        yield (f"the machine was not the same: raw IPsec-MB took {shift:.2f} times what it took in the old run. "
+               "Divide by that, or better measure both again")
     if old.get("hugePages") != new.get("hugePages"):
         yield "one run had huge pages and the other had not: don't compare"
 

@@ -75,6 +75,25 @@ def runs_with_and_without_huge_pages_are_not_alike():
     assert "don't compare" in lines(run(huge=True), run(huge=False))[-1]
 
 
+def with_floor(*floors):
+    one = run(*((f"s{i}", 100, 200, False) for i in range(len(floors))))
+    for scenario, floor in zip(one["scenarios"], floors):
+        scenario["ipsecMb"] = {"min": floor, "median": floor}
+    return one
+
+
+@tap.case
+def another_clock_is_told_by_the_library_alone():
+    assert "took 0.92 times" in lines(with_floor(100, 50, 200), with_floor(92, 46, 184))[-1]
+    assert "took 1.06 times" in lines(with_floor(100, 50, 200), with_floor(106, 53, 212))[-1]
+
+
+@tap.case
+def one_odd_floor_is_no_other_machine():
+    for new in (with_floor(100, 50, 200), with_floor(104, 52, 208), with_floor(100, 50, 900), with_floor(10, 50, 200)):
+        assert not any("machine" in line for line in lines(with_floor(100, 50, 200), new))
+
+
 # ---- the program, with files -------------------------------------------------------------------------
 
 def program(old, new, command=(sys.executable, compare.__file__)):
@@ -118,6 +137,9 @@ BAD = {
     "with_a_row_without_a_figure": (GOOD.replace('"total": {"min": 1', '"total": {"min": "x"'),
                                     "scenarios[0] (a): no number in total.min"),
 }
+
+BAD["with_a_floor_of_nothing"] = (json.dumps(with_floor(0)), "scenarios[0] (s0): ipsecMb.min is not above 0")
+BAD["with_a_floor_of_no_number"] = (json.dumps(with_floor(None)), "scenarios[0] (s0): no number in ipsecMb.min")
 
 for what, (text, place) in BAD.items():
     tap.add(f"an_old_file_{what}_is_named", refused, text, GOOD, "old.json", place)
