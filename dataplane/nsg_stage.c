@@ -6,12 +6,9 @@
  * direction without rules lets through must find the other direction's rules answered.
  */
 #include "dataplane/flow.h"
-#include "dataplane/neighbour.h"
 #include "dataplane/nsg.h"
 #include "dataplane/route.h"
 #include "dataplane/worker.h"
-
-#include <rte_ether.h>
 
 #include <netinet/in.h>
 
@@ -126,12 +123,43 @@ key_fill(struct nsg_key *k, const struct iface *i, uint8_t family, const uint8_t
 	memcpy(k->destination, destination, family == IP_V6 ? 16 : 4);
 }
 
+/* Those that have the first one's rules leave the `waiting`; the result is how many. */
+static uint16_t
+take_group(const struct check *check, int stage, uint64_t *waiting, uint16_t *member)
+{
+	const struct acl *acl = check[__builtin_ctzll(*waiting)].acl[stage];
+	uint16_t n = 0;
+
+	for (uint64_t left = *waiting; left != 0; left &= left - 1) {
+		uint16_t i = (uint16_t)__builtin_ctzll(left);
+
+		if (check[i].acl[stage] == acl)
+			member[n++] = i;
+	}
+	for (uint16_t m = 0; m < n; m++)
+		*waiting &= ~(1ull << member[m]);
+	return n;
+}
+
+static void
+ask_group(struct check *check, int stage, const uint16_t *member, uint16_t n)
+{
+	const struct nsg_key *key[BURST_MAX];
+	struct nsg_verdict verdict[BURST_MAX];
+
+	for (uint16_t m = 0; m < n; m++)
+		key[m] = &check[member[m]].key;
+	acl_verdicts(check[member[0]].acl[stage], key, n, verdict);
+	for (uint16_t m = 0; m < n; m++) {
+		check[member[m]].verdict = verdict[m];
+		check[member[m]].had_nsg = true;
+	}
+}
+
 /* Packets of one burst mostly share their rules: they are asked in groups. */
 static void
 ask(struct check *check, uint16_t n, int stage)
 {
-	const struct nsg_key *key[BURST_MAX];
-	struct nsg_verdict verdict[BURST_MAX];
 	uint16_t member[BURST_MAX];
 	uint64_t waiting = 0;
 
@@ -140,23 +168,9 @@ ask(struct check *check, uint16_t n, int stage)
 			waiting |= 1ull << i;
 	}
 	while (waiting != 0) {
-		const struct acl *acl = check[__builtin_ctzll(waiting)].acl[stage];
-		uint16_t n_members = 0;
+		uint16_t n_members = take_group(check, stage, &waiting, member);
 
-		for (uint64_t left = waiting; left != 0; left &= left - 1) {
-			uint16_t i = (uint16_t)__builtin_ctzll(left);
-
-			if (check[i].acl[stage] != acl)
-				continue;
-			waiting &= ~(1ull << i);
-			key[n_members] = &check[i].key;
-			member[n_members++] = i;
-		}
-		acl_verdicts(acl, key, n_members, verdict);
-		for (uint16_t m = 0; m < n_members; m++) {
-			check[member[m]].verdict = verdict[m];
-			check[member[m]].had_nsg = true;
-		}
+		ask_group(check, stage, member, n_members);
 	}
 }
 
