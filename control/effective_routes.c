@@ -234,10 +234,10 @@ compare(const void *a, const void *b)
 	return order;
 }
 
-static bool
-is_strong_system(const struct candidate *c)
+bool
+effective_strong(const struct effective_route *r)
 {
-	return c->row.source == SOURCE_DEFAULT && type_rank(c->row.type) <= 1;
+	return r->source == SOURCE_DEFAULT && type_rank(r->type) <= 1;
 }
 
 static const char *
@@ -255,7 +255,7 @@ static void
 decide(struct effective *e, struct route_group *g, uint32_t first, uint32_t end)
 {
 	for (uint32_t i = first; i < end; i++)
-		g->strong |= is_strong_system(&e->candidate[i]);
+		g->strong |= effective_strong(&e->candidate[i].row);
 	for (uint32_t i = first; i < end; i++) {
 		struct candidate *c = &e->candidate[i];
 

@@ -53,3 +53,5 @@ int32_t effective_around(const struct effective *e, const struct ip_prefix *p);
 /* The candidate that decides for all of p as far as routes around it go: the longest winner that covers p, -1; n: one
  * of the gateway's routes does. */
 int32_t effective_owner(const struct effective *e, const struct ip_prefix *p);
+/* A system route of the VNet or of a peering: the gateway's routes lose inside. */
+bool effective_strong(const struct effective_route *r);

@@ -3,7 +3,7 @@
  * Tricky: what makes a gateway's route lose is decided here a second time, for print; effective_routes.c decides for
  * packets. Own rows know nothing of it but that a Default route loses to a gateway's of the same prefix.
  */
-#include "control/world.h"
+#include "control/effective_routes.h"
 
 struct walk {
 	const struct effective_table *table;
@@ -11,13 +11,6 @@ struct walk {
 	void (*each)(void *context, const struct effective_route *r);
 	void *context;
 };
-
-static bool
-is_strong(const struct effective_route *r)
-{
-	return r->source == SOURCE_DEFAULT && (r->type == EFFECTIVE_VNET_LOCAL || r->type == EFFECTIVE_VNET_PEERING ||
-						      r->type == EFFECTIVE_VNET_GLOBAL_PEERING);
-}
 
 /* Rows first..end-1 of one source, or of all others. */
 static void
@@ -35,10 +28,10 @@ learned(struct walk *w, uint32_t first, uint32_t end, bool user)
 		struct effective_route r = w->table->learned[i];
 		bool strong = w->strong != NULL && prefix_covers(&w->strong->prefix, &r.prefix);
 
-		if (strong || user)
+		if (strong || user) {
 			r.active = false;
-		if (strong || user)
 			r.why = strong ? WHY_STRONG : WHY_USER;
+		}
 		w->each(w->context, &r);
 	}
 }
@@ -52,7 +45,7 @@ one_prefix(struct walk *w, uint32_t own_first, uint32_t own_end, uint32_t first,
 
 	for (uint32_t i = own_first; i < own_end; i++) {
 		user |= route[i].source == SOURCE_USER;
-		if (is_strong(&route[i]) && (!w->strong || !prefix_covers(&w->strong->prefix, &route[i].prefix)))
+		if (effective_strong(&route[i]) && (!w->strong || !prefix_covers(&w->strong->prefix, &route[i].prefix)))
 			w->strong = &route[i];
 	}
 	if (own_first < own_end && route[own_first].active)

@@ -31,11 +31,9 @@ families_check(const struct ip_addr *a, const struct ip_addr *b, struct failure 
 	return false;
 }
 
-/* The effective route that stands for a destination: the longest active one. The compiled table says what
- * happens, this only lends it the vendor's words. */
 struct search {
 	const struct ip_addr *destination;
-	struct effective_route best; /* the longest active one */
+	struct effective_route best;
 	bool found;
 };
 
@@ -50,6 +48,8 @@ search_one(void *context, const struct effective_route *r)
 	}
 }
 
+/* The effective route that stands for a destination: the longest active one. The compiled table says what
+ * happens, this only lends it the vendor's words. */
 static const struct effective_route *
 route_of(const struct effective_table *t, const struct ip_addr *destination, struct effective_route *best)
 {
