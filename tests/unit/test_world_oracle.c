@@ -585,9 +585,9 @@ consider_connections(
 	}
 }
 
-/* All routes that cover the address, the best of them, and what it does. */
-static struct fate
-read_rules(const struct config *c, int32_t vnet, int32_t subnet, enum from from, const struct ip_addr *a)
+/* All routes that cover the address, and the best of them. */
+static struct best
+best_route(const struct config *c, int32_t vnet, int32_t subnet, enum from from, const struct ip_addr *a)
 {
 	static const char *const reserved[] = {"10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16"};
 	const struct cfg_vnet *v = &c->vnets[vnet];
@@ -598,8 +598,6 @@ read_rules(const struct config *c, int32_t vnet, int32_t subnet, enum from from,
 	int32_t gateway = serving_gateway(c, vnet, &way);
 	struct best best = {.len = -1};
 	bool user_default = false;
-	char text[ADDRESS_TEXT_MAX];
-	struct fate f;
 
 	for (uint32_t i = 0; i < v->space.n; i++)
 		consider(&best, a, &v->space.p[i], 1, LOCAL, 0);
@@ -628,6 +626,20 @@ read_rules(const struct config *c, int32_t vnet, int32_t subnet, enum from from,
 		gateway = CFG_NONE;
 	if (gateway != CFG_NONE)
 		consider_connections(c, v, gateway, &best, a);
+	return best;
+}
+
+/* What the best route does with the address. */
+static struct fate
+read_rules(const struct config *c, int32_t vnet, int32_t subnet, enum from from, const struct ip_addr *a)
+{
+	const struct cfg_vnet *v = &c->vnets[vnet];
+	int32_t table = v->subnets[subnet].route_table;
+	const struct cfg_route_table *t = table == CFG_NONE ? NULL : &c->route_tables[table];
+	struct best best = best_route(c, vnet, subnet, from, a);
+	const struct cfg_peering *way;
+	char text[ADDRESS_TEXT_MAX];
+	struct fate f;
 
 	switch (best.what) {
 	case NOTHING:
@@ -648,6 +660,7 @@ read_rules(const struct config *c, int32_t vnet, int32_t subnet, enum from from,
 	case CONNECTION:
 		break;
 	}
+	serving_gateway(c, vnet, &way);
 	f = through(c, best.index);
 	if (from == FROM_TUNNEL)
 		return dropped(DROP_NO_GATEWAY, "connection %s", c->connections[best.index].name);
@@ -766,6 +779,56 @@ compare(const struct text *text, const struct world_text *t, uint16_t iface, int
 	return n;
 }
 
+/* The printed row that stands for an address: the longest that is active, or wins and drops for want of a next hop. */
+struct printed {
+	const struct ip_addr *address;
+	struct effective_route row;
+	bool found;
+};
+
+static bool
+wins(const struct effective_route *r)
+{
+	return r->active || (r->why != NULL && strstr(r->why, "packets are dropped") != NULL);
+}
+
+static void
+look(void *context, const struct effective_route *r)
+{
+	struct printed *p = context;
+
+	if (!wins(r) || !prefix_has(&r->prefix, p->address) || (p->found && p->row.prefix.len > r->prefix.len))
+		return;
+	assert_false(p->found && p->row.prefix.len == r->prefix.len); /* a prefix has one winner */
+	p->row = *r;
+	p->found = true;
+}
+
+static void
+compare_rows(const struct text *text, const struct world_text *t, const struct effective_table *e)
+{
+	static const enum effective_source source[] = {0, SOURCE_DEFAULT, SOURCE_VIRTUAL_NETWORK_GATEWAY, SOURCE_USER};
+	static struct ip_addr a[8192];
+	const struct config *c = t->world->config;
+	uint32_t n = interesting(c, a, 8192);
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct best b = best_route(c, e->vnet, e->subnet, FROM_SUBNET, &a[i]);
+		struct printed p = {.address = &a[i]};
+		char address[ADDRESS_TEXT_MAX];
+
+		effective_each(e, look, &p);
+		if (p.found == (b.what != NOTHING) &&
+			(!p.found || (p.row.source == source[b.rank] && prefix_equal(&p.row.prefix, &b.prefix))))
+			continue;
+		fprintf(stderr, "%s\n%s/%s to %s: rules: source %d length %d, printed: source %d length %d\n", text->s,
+			c->vnets[e->vnet].name, c->vnets[e->vnet].subnets[e->subnet].name,
+			address_text(&a[i], address, sizeof(address)), source[b.rank], b.len, p.row.source,
+			p.found ? p.row.prefix.len : -1);
+		fail_msg("printed rows and rules disagree");
+	}
+}
+
 static void
 tables_do_what_the_rules_say(void **state)
 {
@@ -787,6 +850,7 @@ tables_do_what_the_rules_say(void **state)
 		for (uint32_t i = 0; i < t.world->n_tables; i++) {
 			const struct effective_table *e = &t.world->table[i];
 
+			compare_rows(&text, &t, e);
 			if (e->iface != IFACE_NONE)
 				compared += compare(&text, &t, e->iface, e->vnet, e->subnet, FROM_SUBNET);
 		}
