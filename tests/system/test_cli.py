@@ -112,6 +112,12 @@ def shapes_are_the_vendors(o):
     assert (peering["peeringState"], peering["peeringSyncLevel"]) == ("Connected", "FullyInSync"), peering
 
 
+def workers_tell_their_pauses(o):
+    for worker in o.json("stats")["workers"]:
+        told = {key: value for key, value in worker.items() if key.endswith("Microseconds")}
+        assert len(told) == 4 and min(told.values()) > 0, told
+
+
 def offline_says_what_the_daemon_says(o):
     for words in OFFLINE:
         running = o.json(*words)
@@ -353,7 +359,7 @@ def main():
                       exit_statuses, options_stand_anywhere, sockets_are_found, help_and_manual_know_everything,
                       completion_knows_what_may_come, verify_names_the_place, apply_takes_a_relative_path_and_none,
                       trace_and_watch_stream, strangers_are_kept_out, service_manager_is_told,
-                      names_cannot_drive_the_terminal, interactive_use):
+                      workers_tell_their_pauses, names_cannot_drive_the_terminal, interactive_use):
             tap.add(story.__name__, story, operator)
         tap.main()
     finally:
