@@ -64,7 +64,7 @@ class Rig:
         try:
             ports = [{"name": name, "driver": "memif", "path": self.socket(name), "server": True,
                       "mtu": 2000 if name.startswith("wire") else 1500} for name, _, _ in self.ports]
-            config["appliance"].update({"ports": ports, "cores": [0, (os.cpu_count() or 1) > 1 and 1 or 0], **appliance})
+            config["appliance"].update({"ports": ports, "cores": [0, 1], **appliance})
             self.box.start(config)
         except BaseException:
             self.close()
