@@ -389,8 +389,7 @@ workers_share_an_sa(void **unused)
 	for (int i = 0; i < WORKERS; i++)
 		assert_int_equal(pthread_create(&thread[i], NULL, seal_on, w[i]), 0);
 	while (atomic_load(&shared.running)) {
-		/* Each step is used up, and all have to wait for long, before the next one comes: waiting skips none.
-		 */
+		/* The next step comes when this one is used up and all have waited for long: waiting skips none. */
 		if (atomic_load(&shared.waited) - waited >= SHARED_WAIT && reserve + SHARED_STEP < shared.room) {
 			waited = atomic_load(&shared.waited);
 			sa_reserve(esp.out, reserve += SHARED_STEP);
