@@ -76,8 +76,8 @@ def af_packet_spreads_a_tunnel_by_its_spis():
                 bridge.end()
                 flows = [int(n) for n in re.findall(r"worker \d flows=(\d+)", bridge.output())]
                 several = int(re.search(r"several flows=(\d+)", bridge.output()).group(1))
-                # Beside the 64 there are ARP, ND and echo.
-                assert min(flows) > 20 and 64 <= sum(flows) < 72 and several <= 3, bridge.output()
+                # Beside the 64 there are ARP, ND and echo, a few more where the machine is busy.
+                assert min(flows) > 20 and 64 <= sum(flows) < 88 and several < 12, bridge.output()
 
 
 @case
