@@ -517,17 +517,25 @@ vanished_interfaces(void **unused)
 static void
 places_wait_for_grace(void **unused)
 {
+	const struct neighbour_table *t;
+	uint64_t key;
+	int places;
+
 	stub_start(64);
+	t = stub.dp.neighbours;
+	key = neighbour_key_v4(1, rte_cpu_to_be_32(0x0a010009));
+	/* Its two buckets of four places may be one. */
+	places = neighbour_bucket_v4(t, key, 0) == neighbour_bucket_v4(t, key, 1) ? 4 : 8;
 	stub.grace_holds = true;
 	for (int round = 0; round < 200; round++) {
 		learn(1, "10.1.0.9", &host_mac, NEIGHBOUR_CREATE);
-		assert_true(round > 40 || word(1, "10.1.0.9") & NEIGHBOUR_USABLE || round >= 8);
+		assert_int_equal(round < places, (word(1, "10.1.0.9") & NEIGHBOUR_USABLE) != 0);
 		stub.iface[1].prefix[0].addr.b[1] = 77;
 		neighbour_view(&stub.dp, &stub.view);
 		stub.iface[1].prefix[0].addr.b[1] = 1;
 		neighbour_tick(&stub.dp, stub.now);
 	}
-	/* One key has two buckets of four places: all are waiting, a ninth neighbour is refused. */
+	/* All are waiting, one more neighbour is refused. */
 	learn(1, "10.1.0.9", &host_mac, NEIGHBOUR_CREATE);
 	assert_true(word(1, "10.1.0.9") == 0);
 	assert_int_equal(live(), 0);
