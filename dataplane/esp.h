@@ -15,8 +15,7 @@
 #define ESP_NEXT_V4 4
 #define ESP_NEXT_V6 41
 #define ESP_NEXT_DUMMY 59
-#define ESP_SPI_MIN 256 /* RFC 4303 section 2.1: those below are reserved */
-#define ESP_PORT 4500   /* RFC 3948 */
+#define ESP_PORT 4500 /* RFC 3948 */
 #define ESP_UDP_SIZE 8
 #define ESP_KEEPALIVE 0xff /* RFC 3948 section 2.3 */
 

@@ -17,7 +17,6 @@
 
 #define CRYPTO_BURST_MAX 64
 #define CRYPTO_ICV_MAX 32
-#define CRYPTO_IV_MAX 16
 #define CRYPTO_SHA256 32
 
 struct crypto_key;
