@@ -77,6 +77,20 @@ lifetime_events(struct worker *w, const struct sa *sa, uint64_t packets, uint64_
 		sa_tell(w, sa, SA_EVENT_HARD);
 }
 
+/* Add n; returns the sum. Where no other worker counts, without a locked operation: it would wait for all that was read
+ * before, and a burst of many SAs has two for each. */
+static inline uint64_t
+counter_add(const struct worker *w, _Atomic uint64_t *counter, uint64_t n)
+{
+	uint64_t sum;
+
+	if (w->n_workers > 1)
+		return atomic_fetch_add_explicit(counter, n, memory_order_relaxed) + n;
+	sum = atomic_load_explicit(counter, memory_order_relaxed) + n;
+	atomic_store_explicit(counter, sum, memory_order_relaxed);
+	return sum;
+}
+
 /* Worker. */
 void
 sa_burst_count(struct worker *w, const struct sa_burst *b)
@@ -88,8 +102,8 @@ sa_burst_count(struct worker *w, const struct sa_burst *b)
 
 		if (unlikely(g->packets == 0))
 			continue;
-		packets = atomic_fetch_add_explicit(&s->packets, g->packets, memory_order_relaxed) + g->packets;
-		bytes = atomic_fetch_add_explicit(&s->bytes, g->bytes, memory_order_relaxed) + g->bytes;
+		packets = counter_add(w, &s->packets, g->packets);
+		bytes = counter_add(w, &s->bytes, g->bytes);
 		atomic_store_explicit(&s->used_tsc, w->now, memory_order_relaxed);
 		if (unlikely(g->sa->limited))
 			lifetime_events(w, g->sa, packets, bytes);

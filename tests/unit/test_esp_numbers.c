@@ -312,6 +312,7 @@ worker_like_ours(void)
 	memset(w, 0, sizeof(*w));
 	w->view = &esp.view;
 	w->now = rte_rdtsc();
+	w->n_workers = WORKERS;
 	w->crypto = crypto_worker_create();
 	assert_non_null(w->crypto);
 	assert_int_equal(channel_init(&w->up, 1024), 0);
