@@ -22,7 +22,7 @@
 #define SA_ANNOUNCED(kind) (0x10000u << (kind))
 
 struct sa_state {
-	/* workers write: one line for all that sealing touches, one atomic add a burst and word */
+	/* workers write: one line for all that sealing touches, one addition a burst and word */
 	/* outbound: the first number that nobody has taken. Workers take a burst's numbers with one addition, and look
 	 * before: one whose addition went past the reserve sees that and adds no more until the reserve is raised. So
 	 * at the end of a reserve each worker skips one burst of numbers at most, and none are skipped elsewhere but by

@@ -21,27 +21,11 @@
 #define PREFIXES_PER_RULE 4
 
 static const char site[] =
-	"virtualNetworks:\n"
-	"  - name: v\n"
-	"    addressSpace: {addressPrefixes: [10.1.0.0/16]}\n"
-	"    subnets:\n"
-	"      - {name: s, addressPrefix: 10.1.1.0/24}\n"
-	"      - {name: GatewaySubnet, addressPrefix: 10.1.255.0/27}\n"
-	"publicIPAddresses: [{name: ip, ipAddress: 203.0.113.1}]\n"
-	"virtualNetworkGateways:\n"
-	"  - {name: gw, ipConfigurations: [{subnet: {id: v/GatewaySubnet}, publicIPAddress: {id: ip}}]}\n"
-	"localNetworkGateways:\n"
-	"  - {name: far, gatewayIpAddress: 203.0.113.9, localNetworkAddressSpace: {addressPrefixes: [20.0.0.0/8]}}\n"
-	"connections:\n"
-	"  - name: c\n"
-	"    connectionType: IPsec\n"
-	"    virtualNetworkGateway1: {id: gw}\n"
-	"    localNetworkGateway2: {id: far}\n"
-	"appliance:\n"
-	"  name: bench\n"
-	"  ports: [{name: p, driver: ring}, {name: q, driver: ring}]\n"
-	"  attachments: [{subnet: v/s, port: p, vlan: 1}]\n"
-	"  uplinks: [{name: wan, port: q, addresses: [203.0.113.1/24], gateway: 203.0.113.254}]\n";
+	TURNING_SITE "appliance:\n"
+		     "  name: bench\n"
+		     "  ports: [{name: p, driver: ring}, {name: q, driver: ring}]\n"
+		     "  attachments: [{subnet: v/s, port: p, vlan: 1}]\n"
+		     "  uplinks: [{name: wan, port: q, addresses: [203.0.113.1/24], gateway: 203.0.113.254}]\n";
 
 /* The site's own description, to be varied. */
 static struct view_spec

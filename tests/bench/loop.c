@@ -62,22 +62,6 @@ near_rx(struct port_queue *q, struct rte_mbuf **m, uint16_t n)
 	return n;
 }
 
-/* The far gateway answers for every address. */
-static void
-answer_arp(struct rte_mbuf *m)
-{
-	static const uint8_t mac[6] = {2, 0, 0, 0, 0, 9};
-	uint8_t *f = rte_pktmbuf_mtod(m, uint8_t *), asked[4];
-
-	memcpy(f, f + 6, 6);
-	memcpy(f + 6, mac, 6);
-	f[21] = 2;
-	memcpy(asked, f + 38, 4);
-	memcpy(f + 32, f + 22, 10);
-	memcpy(f + 22, mac, 6);
-	memcpy(f + 28, asked, 4);
-}
-
 static uint16_t
 far_tx(struct port_queue *q, struct rte_mbuf **m, uint16_t n)
 {
@@ -86,7 +70,7 @@ far_tx(struct port_queue *q, struct rte_mbuf **m, uint16_t n)
 		bool arp = rte_pktmbuf_mtod(m[i], uint8_t *)[13] == 0x06;
 
 		if (arp && loop.n_answers < RTE_DIM(loop.answer)) {
-			answer_arp(m[i]);
+			whole_arp_answer(rte_pktmbuf_mtod(m[i], uint8_t *)); /* the far gateway answers for all */
 			loop.answer[loop.n_answers++] = m[i];
 		} else if (!arp && loop.n_ready < LOOP_FRAMES) {
 			loop.ready[loop.n_ready++] = m[i];

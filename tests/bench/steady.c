@@ -33,34 +33,18 @@
 #define SPI 0x10000u
 
 static const char site[] =
-	"virtualNetworks:\n"
-	"  - name: v\n"
-	"    addressSpace: {addressPrefixes: [10.1.0.0/16]}\n"
-	"    subnets:\n"
-	"      - {name: s, addressPrefix: 10.1.1.0/24}\n"
-	"      - {name: GatewaySubnet, addressPrefix: 10.1.255.0/27}\n"
-	"publicIPAddresses: [{name: ip, ipAddress: 203.0.113.1}]\n"
-	"virtualNetworkGateways:\n"
-	"  - {name: gw, ipConfigurations: [{subnet: {id: v/GatewaySubnet}, publicIPAddress: {id: ip}}]}\n"
-	"localNetworkGateways:\n"
-	"  - {name: far, gatewayIpAddress: 203.0.113.9, localNetworkAddressSpace: {addressPrefixes: [20.0.0.0/8]}}\n"
-	"connections:\n"
-	"  - name: c\n"
-	"    connectionType: IPsec\n"
-	"    virtualNetworkGateway1: {id: gw}\n"
-	"    localNetworkGateway2: {id: far}\n"
-	"    appliance:\n"
-	"      securityAssociations:\n"
-	"        - {direction: out, spi: 4097, encryption: aes-gcm-128,\n"
-	"           key: '000102030405060708090a0b0c0d0e0f10111213'}\n"
-	"        - {direction: in, spi: 4098, encryption: aes-gcm-128,\n"
-	"           key: '202122232425262728292a2b2c2d2e2f30313233'}\n"
-	"appliance:\n"
-	"  name: bench\n"
-	"  flows: 65536\n"
-	"  ports: [{name: p, driver: ring}, {name: q, driver: ring}]\n"
-	"  attachments: [{subnet: v/s, port: p}]\n"
-	"  uplinks: [{name: wan, port: q, addresses: [203.0.113.1/24], gateway: 203.0.113.254}]\n";
+	TURNING_SITE "    appliance:\n"
+		     "      securityAssociations:\n"
+		     "        - {direction: out, spi: 4097, encryption: aes-gcm-128,\n"
+		     "           key: '000102030405060708090a0b0c0d0e0f10111213'}\n"
+		     "        - {direction: in, spi: 4098, encryption: aes-gcm-128,\n"
+		     "           key: '202122232425262728292a2b2c2d2e2f30313233'}\n"
+		     "appliance:\n"
+		     "  name: bench\n"
+		     "  flows: 65536\n"
+		     "  ports: [{name: p, driver: ring}, {name: q, driver: ring}]\n"
+		     "  attachments: [{subnet: v/s, port: p}]\n"
+		     "  uplinks: [{name: wan, port: q, addresses: [203.0.113.1/24], gateway: 203.0.113.254}]\n";
 
 /* ---- the world ---------------------------------------------------------------------------------------------- */
 

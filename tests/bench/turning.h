@@ -3,6 +3,26 @@
 
 #include "tests/whole/whole.h"
 
+/* A subnet, a gateway and a connection to another; the connection's `appliance` may follow, and the appliance's ports
+ * must. */
+#define TURNING_SITE                                                                                                   \
+	"virtualNetworks:\n"                                                                                           \
+	"  - name: v\n"                                                                                                \
+	"    addressSpace: {addressPrefixes: [10.1.0.0/16]}\n"                                                         \
+	"    subnets:\n"                                                                                               \
+	"      - {name: s, addressPrefix: 10.1.1.0/24}\n"                                                              \
+	"      - {name: GatewaySubnet, addressPrefix: 10.1.255.0/27}\n"                                                \
+	"publicIPAddresses: [{name: ip, ipAddress: 203.0.113.1}]\n"                                                    \
+	"virtualNetworkGateways:\n"                                                                                    \
+	"  - {name: gw, ipConfigurations: [{subnet: {id: v/GatewaySubnet}, publicIPAddress: {id: ip}}]}\n"             \
+	"localNetworkGateways:\n"                                                                                      \
+	"  - {name: far, gatewayIpAddress: 203.0.113.9, localNetworkAddressSpace: {addressPrefixes: [20.0.0.0/8]}}\n"  \
+	"connections:\n"                                                                                               \
+	"  - name: c\n"                                                                                                \
+	"    connectionType: IPsec\n"                                                                                  \
+	"    virtualNetworkGateway1: {id: gw}\n"                                                                       \
+	"    localNetworkGateway2: {id: far}\n"
+
 /* Are there enough free huge pages? Says so when not. */
 bool turning_huge_pages(uint32_t memory_mb);
 /* EAL with two lcores. 0, or -1 and a text. */

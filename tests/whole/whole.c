@@ -483,9 +483,8 @@ frame_l3(struct rte_mbuf *m, uint16_t *size)
 	return frame + l2;
 }
 
-/* Turn an ARP request into its answer, from the router's one MAC. */
-static void
-arp_answer(uint8_t *frame)
+void
+whole_arp_answer(uint8_t *frame)
 {
 	static const uint8_t router[6] = {2, 0, 0, 0, 0, 254};
 	uint8_t asked[4];
@@ -505,7 +504,7 @@ whole_route(struct rte_mbuf *m, const char *from, const char *other, const char 
 	uint8_t *frame = rte_pktmbuf_mtod(m, uint8_t *);
 
 	if (frame[12] == 0x08 && frame[13] == 0x06) {
-		arp_answer(frame);
+		whole_arp_answer(frame);
 		*to = from;
 	} else {
 		memcpy(frame, port_caps(whole_port(other))->mac.b, 6);

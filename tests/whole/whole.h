@@ -89,6 +89,8 @@ uint8_t *frame_l3(struct rte_mbuf *m, uint16_t *size);
 /* A router between two uplink ports: answers ARP for everything and passes frames on, until both are silent.
  * look() sees every IP frame on the wire first (NULL: nobody). Returns how many passed. */
 uint32_t whole_wire(const char *one, const char *other, void (*look)(struct rte_mbuf *));
+/* Turn an ARP request into its answer, from the router's one MAC. */
+void whole_arp_answer(uint8_t *frame);
 /* What the router does to one frame that came out of port `from`: the frame to inject into *to. */
 struct rte_mbuf *whole_route(struct rte_mbuf *m, const char *from, const char *other, const char **to);
 
