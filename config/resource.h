@@ -172,13 +172,58 @@ struct cfg_public_ip {
 	struct ip_addr address;
 };
 
+/* What IKE identifies itself with. Paths as written; read, checked and handed to charon by control. */
+struct cfg_credentials {
+	struct cfg_mark mark;
+	char *local_id;               /* NULL: the certificate's subject, else the public address */
+	char *certificate, *key_file; /* PEM or DER; the key's file is of mode 0600 */
+	struct cfg_strings ca_files;  /* whom we trust */
+};
+
+/* A P2S client that proves itself by EAP-MSCHAPv2. */
+struct cfg_p2s_user {
+	struct cfg_mark mark;
+	char *name, *password_file;
+	struct ip_addr address; /* always this one of the pool; family 0: any */
+};
+
+struct cfg_root_certificate {
+	struct cfg_mark mark;
+	char *name, *data; /* base64 of DER, as the cloud has it */
+};
+
+struct cfg_revoked_certificate {
+	struct cfg_mark mark;
+	char *name, *thumbprint; /* SHA-1 of the DER, hexadecimal */
+};
+
+/* vpnClientConfiguration: point-to-site by IKEv2. */
+struct cfg_p2s {
+	struct cfg_mark mark;
+	struct cfg_prefixes pool; /* none: no point-to-site */
+	bool certificate, eap;    /* vpnAuthenticationTypes Certificate; appliance.users */
+	struct cfg_root_certificate *roots;
+	uint32_t n_roots;
+	struct cfg_revoked_certificate *revoked;
+	uint32_t n_revoked;
+	struct cfg_ipsec_policy *policies; /* vpnClientIpsecPolicies: one at most */
+	uint32_t n_policies;
+	struct cfg_p2s_user *users; /* appliance */
+	uint32_t n_users;
+	struct cfg_prefixes dns; /* appliance: /32 or /128 each */
+};
+
 struct cfg_gateway {
 	struct cfg_mark mark;
 	char *name, *id;
 	char *gateway_type, *vpn_type, *sku; /* Vpn; RouteBased, PolicyBased */
-	bool active_active, enable_bgp;      /* not in this version: true is refused, so always false */
-	bool disable_replay_protection;      /* disableIPSecReplayProtection */
-	char *subnet_ref;                    /* first ipConfiguration's GatewaySubnet */
+	struct cfg_p2s p2s;
+	struct cfg_prefixes custom_routes;  /* customRoutes: told to P2S clients beside the VNet's space */
+	struct cfg_credentials credentials; /* appliance: for connections by certificate, and for P2S */
+	bool limit_rate;                    /* appliance.limitRate: the SKU's aggregate rate holds here, too */
+	bool active_active, enable_bgp;     /* not in this version: true is refused, so always false */
+	bool disable_replay_protection;     /* disableIPSecReplayProtection */
+	char *subnet_ref;                   /* first ipConfiguration's GatewaySubnet */
 	int32_t vnet, subnet;
 	struct cfg_strings public_ip_refs;
 	int32_t *public_ips; /* resolved, public_ip_refs.n of them */
@@ -187,11 +232,81 @@ struct cfg_gateway {
 struct cfg_local_gateway {
 	struct cfg_mark mark;
 	char *name, *id;
-	struct ip_addr address; /* gatewayIpAddress */
+	struct ip_addr address; /* gatewayIpAddress; family 0 when fqdn is given */
+	char *fqdn;             /* NULL: address */
 	struct cfg_prefixes prefixes;
 };
 
 enum cfg_connection_type { CONNECTION_IPSEC, CONNECTION_VNET2VNET };
+enum cfg_connection_mode { MODE_DEFAULT, MODE_INITIATOR_ONLY, MODE_RESPONDER_ONLY };
+enum cfg_connection_protocol { PROTOCOL_IKEV2, PROTOCOL_IKEV1 };
+enum cfg_authentication { AUTHENTICATION_PSK, AUTHENTICATION_CERTIFICATE };
+enum cfg_ike_profile { IKE_PROFILE_DEFAULT, IKE_PROFILE_AZURE };
+
+/* The vendor's words (api 2025-01-01) in this order; `ipsecPolicies` and `vpnClientIpsecPolicies`. */
+enum cfg_ike_encryption { IKE_DES, IKE_DES3, IKE_AES128, IKE_AES192, IKE_AES256, IKE_GCMAES128, IKE_GCMAES256 };
+enum cfg_ike_integrity { IKE_MD5, IKE_SHA1, IKE_SHA256, IKE_SHA384, IKE_INT_GCMAES128, IKE_INT_GCMAES256 };
+enum cfg_dh_group { DH_NONE, DH_GROUP1, DH_GROUP2, DH_GROUP14, DH_GROUP2048, DH_ECP256, DH_ECP384, DH_GROUP24 };
+enum cfg_ipsec_encryption {
+	IPSEC_ENC_NONE,
+	IPSEC_DES,
+	IPSEC_DES3,
+	IPSEC_AES128,
+	IPSEC_AES192,
+	IPSEC_AES256,
+	IPSEC_GCMAES128,
+	IPSEC_GCMAES192,
+	IPSEC_GCMAES256,
+};
+enum cfg_ipsec_integrity {
+	IPSEC_MD5,
+	IPSEC_SHA1,
+	IPSEC_SHA256,
+	IPSEC_INT_GCMAES128,
+	IPSEC_INT_GCMAES192,
+	IPSEC_INT_GCMAES256,
+};
+enum cfg_pfs_group { PFS_NONE, PFS_1, PFS_2, PFS_2048, PFS_ECP256, PFS_ECP384, PFS_24, PFS_14, PFS_MM };
+
+struct cfg_ipsec_policy {
+	struct cfg_mark mark;
+	uint32_t sa_life_s;  /* saLifeTimeSeconds, 300.. */
+	uint32_t sa_data_kb; /* saDataSizeKilobytes, 1024.. */
+	enum cfg_ipsec_encryption ipsec_encryption;
+	enum cfg_ipsec_integrity ipsec_integrity;
+	enum cfg_ike_encryption ike_encryption;
+	enum cfg_ike_integrity ike_integrity;
+	enum cfg_dh_group dh_group;
+	enum cfg_pfs_group pfs_group;
+};
+
+#define CFG_SHARED_KEY_MAX 256
+
+/* How a connection negotiates its keys; unused where they are given by hand. */
+struct cfg_ike {
+	enum cfg_connection_protocol protocol;
+	enum cfg_connection_mode mode;
+	enum cfg_authentication authentication;
+	char shared_key[CFG_SHARED_KEY_MAX]; /* from sharedKeyFile; wiped once charon has it */
+	uint16_t shared_key_len;
+	char *shared_key_file;             /* as written: a path, or credential:NAME of systemd */
+	struct cfg_ipsec_policy *policies; /* one, or none: the profile's */
+	uint32_t n_policies;
+	uint16_t dpd_s; /* dpdTimeoutSeconds, 45 by default */
+	/* appliance part */
+	enum cfg_ike_profile profile;
+	struct cfg_strings ike_proposals, esp_proposals; /* strongSwan's keywords; in place of policies */
+	struct cfg_credentials credentials;              /* beside or instead of the gateway's */
+	char *remote_id;                        /* NULL: the peer's address, with certificates: anyone the CA signed */
+	uint16_t tunnels;                       /* CHILD_SAs side by side, 1..64 */
+	uint32_t ike_life_s, child_life_s;      /* 0 = the profile's; for tests and the impatient */
+	uint64_t child_life_packets;            /* 0 = none */
+	enum { ESN_AUTO, ESN_OFF, ESN_ON } esn; /* auto: offered where the peer is one of us (Vnet2Vnet) */
+	bool force_encap;                       /* ESP in UDP even without a NAT */
+	bool mobike, fragmentation;             /* true by default */
+	bool accept_any_selector;               /* as the vendor does; default: narrowed to ours */
+	uint16_t replay_window;                 /* 0 = off, else 64..4096, default 1024 */
+};
 
 /* A security association whose keys were given by hand. Algorithms by name, see sa_algorithms[]
  * in check_sa.c: AES-GCM-128|192|256, AES-CBC-128|256, NULL, AES-GMAC-128|192|256;
@@ -247,6 +362,8 @@ struct cfg_connection {
 	bool policy_based;              /* usePolicyBasedTrafficSelectors */
 	struct cfg_selector *selectors; /* trafficSelectorPolicies; empty = any to any */
 	uint32_t n_selectors;
+	bool uses_ike; /* by config_check: no SAs given by hand */
+	struct cfg_ike ike;
 	/* appliance part */
 	struct cfg_sa *sas;
 	uint32_t n_sas;
@@ -310,8 +427,25 @@ struct cfg_uplink {
 	int32_t *vnets;
 };
 
+enum cfg_ike_daemon { IKE_DAEMON_MANAGED, IKE_DAEMON_EXTERNAL };
+
+/* appliance.ike: where charon is. */
+struct cfg_ike_daemon_config {
+	struct cfg_mark mark;
+	enum cfg_ike_daemon daemon; /* managed: started, watched and stopped by isthmusd */
+	char *vici_socket;          /* default /run/isthmus/NAME-vici.sock */
+	char *plugin_socket;        /* default /run/isthmus/NAME-ike.sock */
+	char *charon;               /* path of the program, default /usr/sbin/charon-systemd */
+	char *plugin;               /* path of libstrongswan-kernel-isthmus.so, NULL: where it was installed or built */
+	uint8_t log_level;          /* charon's, 0..2, default 1: never higher, keys would be in it */
+	uint16_t retransmit_tries;  /* 0 = charon's default 5 */
+	uint16_t half_open_timeout_s;
+};
+
 struct cfg_appliance {
 	char *name;
+	char *control_namespace; /* named network namespace of charon and routing daemons, default isthmus-NAME */
+	struct cfg_ike_daemon_config ike;
 	uint16_t workers; /* 1..64, default 1 */
 	int16_t *cores;   /* workers+1 of them (control first), or NULL: chosen from the affinity mask */
 	uint16_t n_cores;

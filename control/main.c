@@ -76,12 +76,18 @@ reload_hook(void *daemon)
 }
 
 static void
-sa_event(void *daemon, uint32_t name, const char *what)
+sa_event(void *daemon, const struct sa_event *e)
 {
+	static const char *const what[] = {
+		[SA_EVENT_SOFT] = "soft lifetime reached",
+		[SA_EVENT_HARD] = "hard lifetime reached",
+		[SA_EVENT_EXHAUSTED] = "sequence numbers exhausted",
+		[SA_EVENT_REMOTE_PORT] = "peer's address or port changed",
+	};
 	struct daemon *d = daemon;
 
-	if (what)
-		log_notice("sa", "%s: %s", names_text(d->names, name), what);
+	if (e->kind != SA_EVENT_RESERVE_LOW)
+		log_notice("sa", "%s: %s", names_text(d->names, e->name), what[e->kind]);
 	sa_store_tick(d->sas);
 }
 
@@ -243,7 +249,7 @@ world_stop(struct daemon *d)
 static int
 dataplane_module_start(struct daemon *d, char *error, size_t n)
 {
-	const struct dataplane_events events = {d, sa_event, trace_take};
+	const struct dataplane_events events = {.context = d, .sa_event = sa_event, .trace = trace_take};
 	int r;
 
 	d->dp = dataplane_create(&d->world->config->appliance, d->pool, error, n);

@@ -85,6 +85,8 @@ hop_kind_name(enum hop_kind kind)
 		return "uplink";
 	case HOP_TUNNEL:
 		return "tunnel";
+	case HOP_CLIENT:
+		return "client";
 	case HOP_LOCAL:
 		return "local";
 	}

@@ -60,7 +60,7 @@ add_cross_product(struct world_build *b, struct tunnel_spec *t, const struct cfg
 			if (grown == NULL)
 				return;
 			t->selector = grown;
-			grown[t->n_selectors++] = (struct selector_spec){local->p[i], remote->p[k]};
+			grown[t->n_selectors++] = (struct selector_spec){.local = local->p[i], .remote = remote->p[k]};
 		}
 	}
 }

@@ -34,8 +34,6 @@ enum event_type {
 	EVENT_STOPPED,
 };
 
-enum sa_event_kind { SA_EVENT_SOFT, SA_EVENT_HARD, SA_EVENT_EXHAUSTED, SA_EVENT_RESERVE_LOW, SA_EVENT_REMOTE_PORT };
-
 struct event {
 	uint8_t type;         /* enum event_type */
 	uint8_t class;        /* enum punt_class or enum sa_event_kind */
@@ -49,6 +47,7 @@ struct event {
 	uint16_t mtu;         /* ICMP too big */
 	uint16_t remote_port; /* SA_EVENT_REMOTE_PORT: UDP source port seen, `address` its source */
 	uint32_t name;
+	uint32_t spi;           /* EVENT_SA; bit 0 of `out`: outbound */
 	struct ip_addr address; /* PUNT_NEIGHBOUR: whom to resolve */
 	union {
 		struct rte_mbuf *m;

@@ -325,15 +325,15 @@ reclaim(struct dataplane *dp)
 static void
 sa_event(struct dataplane *dp, const struct event *e)
 {
-	static const char *const what[] = {
-		[SA_EVENT_SOFT] = "soft lifetime reached",
-		[SA_EVENT_HARD] = "hard lifetime reached",
-		[SA_EVENT_EXHAUSTED] = "sequence numbers exhausted",
-		[SA_EVENT_REMOTE_PORT] = "peer's address or port changed",
-	};
+	const struct sa_event told = {.kind = e->class,
+		.name = e->name,
+		.spi = e->spi,
+		.outbound = e->out != 0,
+		.address = e->address,
+		.port = e->remote_port};
 
-	if (dp->events.sa_event && e->class < RTE_DIM(what))
-		dp->events.sa_event(dp->events.context, e->name, what[e->class]);
+	if (dp->events.sa_event)
+		dp->events.sa_event(dp->events.context, &told);
 }
 
 static void

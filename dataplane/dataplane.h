@@ -74,6 +74,7 @@ enum hop_kind {
 	HOP_NEIGHBOUR, /* deliver to `address` on iface (VirtualAppliance, uplink gateway) */
 	HOP_UPLINK,    /* Internet: on-link destination or the uplink's gateway */
 	HOP_TUNNEL,    /* VirtualNetworkGateway: seal into tunnel; several = weights */
+	HOP_CLIENT,    /* seal into the tunnel of the client whose address is the destination; iface: its gateway */
 	HOP_LOCAL,     /* an address of ours */
 };
 
@@ -159,6 +160,8 @@ struct acl_spec {
 
 struct selector_spec {
 	struct ip_prefix local, remote;
+	uint8_t protocol;                                /* 0 = any */
+	struct acl_port_range local_ports, remote_ports; /* last 0 = any */
 };
 
 struct tunnel_spec {
@@ -181,6 +184,28 @@ struct sa_spec {
 	struct cfg_sa config;
 	struct sa *sa; /* from sa_create(), kept by control across views */
 	uint32_t name;
+	/* negotiated SAs; zero: as the tunnel has it */
+	uint16_t uplink;
+	struct ip_addr local, remote;   /* of its outer packets */
+	struct selector_spec *selector; /* outbound SAs with equal lists share a traffic class of the tunnel */
+	uint32_t n_selectors;
+};
+
+/* A point-to-site client: packets to its address, routed to HOP_CLIENT, leave by its tunnel. */
+struct client_spec {
+	uint16_t gateway; /* IFACE_GATEWAY */
+	struct ip_addr address;
+	uint16_t tunnel;
+};
+
+/* What changes with every SA. */
+struct sas_spec {
+	const struct tunnel_spec *tunnel; /* the base's own first, unchanged; those of clients behind them */
+	uint32_t n_tunnels;
+	const struct sa_spec *sa;
+	uint32_t n_sas;
+	const struct client_spec *client;
+	uint32_t n_clients;
 };
 
 struct view_spec {
@@ -214,6 +239,9 @@ struct dataplane;
  * Returns NULL and a text on error. */
 struct view *view_build(const struct view_spec *spec, const struct view *previous, char *error, size_t error_size);
 void view_free(struct view *v);
+/* Control. A view like base with these tunnels, SAs and clients; all else is shared, base may be freed before or
+ * after. Microseconds a tunnel. NULL and a text on error. */
+struct view *view_with_sas(const struct view *base, const struct sas_spec *spec, char *error, size_t error_size);
 
 /* ---- security associations --------------------------------------------------------- */
 
@@ -247,11 +275,31 @@ enum punt_class { PUNT_NEIGHBOUR, PUNT_ARP_ND, PUNT_ECHO, PUNT_ICMP_ERROR, PUNT_
 
 struct trace_record;
 
+enum sa_event_kind { SA_EVENT_SOFT, SA_EVENT_HARD, SA_EVENT_EXHAUSTED, SA_EVENT_RESERVE_LOW, SA_EVENT_REMOTE_PORT };
+
+struct sa_event {
+	enum sa_event_kind kind;
+	uint32_t name, spi;
+	bool outbound;
+	struct ip_addr address; /* REMOTE_PORT: where an authentic packet came from, and its UDP port */
+	uint16_t port;
+};
+
+/* A packet found no SA to leave by. Told at most once a second and tunnel. */
+struct tunnel_miss {
+	uint32_t name; /* of the tunnel */
+	struct ip_addr source, destination;
+	uint8_t protocol;
+	uint16_t source_port, destination_port;
+};
+
 struct dataplane_events {
 	void *context;
-	/* An SA's lifetime or sequence numbers came to an end, or its reserve runs low. */
-	/* what: a text for the log, NULL when only the reserve runs low. */
-	void (*sa_event)(void *context, uint32_t name, const char *what);
+	void (*sa_event)(void *context, const struct sa_event *e);
+	void (*tunnel_miss)(void *context, const struct tunnel_miss *m);
+	/* A packet to an address of ours that a daemon in the control namespace waits for; l3 is valid during the call.
+	 */
+	void (*local_packet)(void *context, uint16_t iface, const uint8_t *l3, uint16_t length);
 	void (*trace)(void *context, const struct trace_record *record);
 };
 
@@ -267,6 +315,9 @@ int dataplane_start(struct dataplane *dp, struct view *first, const struct datap
 int dataplane_publish(struct dataplane *dp, struct view *v);
 /* The newest published view. Valid until the next dataplane_poll after another publish. */
 const struct view *dataplane_view(const struct dataplane *dp);
+/* Sends an IP packet that a daemon made, from an address of ours on iface (an uplink). Copied. -ENOBUFS, -EMSGSIZE,
+ * -EINVAL: no IP packet, or not from this interface's addresses. */
+int dataplane_send_local(struct dataplane *dp, uint16_t iface, const uint8_t *l3, uint16_t length);
 /* Every millisecond or so: drains events and punted packets (ARP, ND, echo, ICMP errors, waiting
  * packets), ages neighbours and flows, frees retired views. Bounded work. Returns packets handled. */
 uint32_t dataplane_poll(struct dataplane *dp);

@@ -55,6 +55,9 @@ follow(struct worker *w, struct burst *b, struct packet *p)
 		p->out = w->view->tunnel[p->tunnel].uplink;
 		p->next4 = w->view->tunnel[p->tunnel].next4;
 		return true;
+	case HOP_CLIENT: /* not made yet */
+		drop(w, p, DROP_INVALID_OBJECT);
+		return false;
 	case HOP_LOCAL:
 		deliver_local(w, p);
 		return false;

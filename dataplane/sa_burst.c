@@ -5,7 +5,12 @@
 static bool
 tell(struct worker *w, const struct sa *sa, enum sa_event_kind kind, const struct ip_addr *address, uint16_t port)
 {
-	struct event e = {.type = EVENT_SA, .class = (uint8_t)kind, .name = sa->name, .remote_port = port};
+	struct event e = {.type = EVENT_SA,
+		.class = (uint8_t)kind,
+		.name = sa->name,
+		.spi = sa->spi,
+		.out = sa->outbound,
+		.remote_port = port};
 
 	if (address)
 		e.address = *address;

@@ -707,6 +707,7 @@ agrees(const struct world_text *t, const struct fate *f, const struct hop_spec *
 	case HOP_TUNNEL:
 		snprintf(name, sizeof(name), "connection %s", c->connections[f->connection].name);
 		return strcmp(name, names_text(t->names, spec->tunnel[h->tunnel].name)) == 0;
+	case HOP_CLIENT:
 	case HOP_LOCAL:
 		break;
 	}

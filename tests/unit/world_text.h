@@ -198,6 +198,9 @@ world_hop(const struct world_text *t, const char *iface, const char *destination
 	case HOP_TUNNEL:
 		SAY("tunnel %s", names_text(t->names, t->world->spec.tunnel[h->tunnel].name));
 		break;
+	case HOP_CLIENT:
+		SAY("client of %s", IFACE(h->iface));
+		break;
 	case HOP_LOCAL:
 		SAY("local");
 		break;
