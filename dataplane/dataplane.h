@@ -262,6 +262,9 @@ struct sa *sa_create(const struct cfg_sa *config, uint64_t first, uint64_t reser
 /* A changed configuration with the same keys: takes over the running SA's numbers, window and counters, while
  * workers may still use that one. NULL: no memory, or the replay window grows beyond what was made. */
 struct sa *sa_renew(const struct cfg_sa *config, struct sa *running);
+/* The same keys and algorithms with other UDP ports: config has no keys and else what the running SA was made from.
+ * NULL: no memory. */
+struct sa *sa_rebind(const struct cfg_sa *config, struct sa *running);
 /* What events and drops call it; before a view names it. */
 void sa_set_name(struct sa *sa, uint32_t name);
 void sa_reserve(struct sa *sa, uint64_t reserved);

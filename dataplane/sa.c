@@ -55,21 +55,17 @@ life(uint64_t configured)
 	return configured ? configured : UINT64_MAX;
 }
 
+/* Takes the key, also when there is no memory. */
 static struct sa *
-sa_make(const struct cfg_sa *c, struct sa_state *state)
+sa_make_with(const struct cfg_sa *c, struct sa_state *state, struct crypto_key *key)
 {
-	struct crypto_key *key;
-	struct crypto_sizes sizes;
-	struct sa *sa;
+	struct crypto_sizes sizes = crypto_key_sizes(key);
+	struct sa *sa = slab_alloc(sizeof(*sa));
 
-	if (crypto_key_create(c, &key) != 0)
-		return NULL;
-	sa = slab_alloc(sizeof(*sa));
 	if (!sa) {
 		crypto_key_free(key);
 		return NULL;
 	}
-	sizes = crypto_key_sizes(key);
 	*sa = (struct sa){
 		.state = state,
 		.key = key,
@@ -92,6 +88,16 @@ sa_make(const struct cfg_sa *c, struct sa_state *state)
 	};
 	sa->limited = c->life_packets_soft || c->life_packets_hard || c->life_bytes_soft || c->life_bytes_hard;
 	return sa;
+}
+
+static struct sa *
+sa_make(const struct cfg_sa *c, struct sa_state *state)
+{
+	struct crypto_key *key;
+
+	if (crypto_key_create(c, &key) != 0)
+		return NULL;
+	return sa_make_with(c, state, key);
 }
 
 struct sa *
@@ -125,6 +131,19 @@ sa_renew(const struct cfg_sa *config, struct sa *running)
 	/* the new lifetime is told anew */
 	atomic_fetch_and(&state->told, ~(SA_HAPPENED(SA_EVENT_SOFT) | SA_ANNOUNCED(SA_EVENT_SOFT) |
 					       SA_HAPPENED(SA_EVENT_HARD) | SA_ANNOUNCED(SA_EVENT_HARD)));
+	return sa;
+}
+
+struct sa *
+sa_rebind(const struct cfg_sa *config, struct sa *running)
+{
+	struct sa *sa = sa_make_with(config, running->state, crypto_key_ref(running->key));
+
+	if (sa) {
+		sa->name = running->name;
+		running->state->users++;
+		atomic_store(&running->state->remote_told, 0);
+	}
 	return sa;
 }
 

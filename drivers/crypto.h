@@ -39,6 +39,8 @@ struct crypto_sizes {
 
 /* config->outbound decides the direction. -EINVAL: the algorithms or key lengths don't go together. */
 int crypto_key_create(const struct cfg_sa *config, struct crypto_key **out);
+/* One more holder, who frees it, too. Builder or control, one at a time. */
+struct crypto_key *crypto_key_ref(const struct crypto_key *k);
 void crypto_key_free(struct crypto_key *k);
 struct crypto_sizes crypto_key_sizes(const struct crypto_key *k);
 

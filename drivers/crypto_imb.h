@@ -29,10 +29,11 @@ struct chain_key {
 	uint64_t mask[2];                           /* of the IV's number */
 };
 
-/* Constant once made. */
+/* Constant once made, but for the count of those that hold it, which no worker reads. */
 struct crypto_key {
 	uint8_t kind, cipher, hash;
 	bool esn;
+	uint32_t users;
 	struct crypto_sizes sizes;
 	uint8_t head_lines;              /* cache lines of the key object that every packet needs */
 	uint16_t powers_end, powers_max; /* GCM: where the hash key's powers end, the first one last; how many */

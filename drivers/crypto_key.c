@@ -212,6 +212,7 @@ crypto_key_create(const struct cfg_sa *config, struct crypto_key **out)
 	k = slab_alloc(sizeof(*k));
 	if (!k)
 		return -ENOMEM;
+	k->users = 1;
 	k->esn = config->esn;
 
 	error = key_expand(k, m, config);
@@ -223,10 +224,19 @@ crypto_key_create(const struct cfg_sa *config, struct crypto_key **out)
 	return 0;
 }
 
+struct crypto_key *
+crypto_key_ref(const struct crypto_key *k)
+{
+	struct crypto_key *held = (struct crypto_key *)(uintptr_t)k;
+
+	held->users++;
+	return held;
+}
+
 void
 crypto_key_free(struct crypto_key *k)
 {
-	if (!k)
+	if (!k || --k->users != 0)
 		return;
 	explicit_bzero(k, sizeof(*k));
 	slab_free(k, sizeof(*k));

@@ -261,6 +261,43 @@ renewal_keeps_numbers(void **unused)
 }
 
 /* A full ring delays an event, it does not lose it. */
+/* Behind a NAT that moved: other ports, the same keys, though nobody has them in clear any more. */
+static void
+rebinding_keeps_numbers(void **unused)
+{
+	struct cfg_sa c = gcm();
+	uint8_t inner[100], first[300], sealed[300];
+	struct sa *out, *in;
+	uint16_t size;
+
+	(void)unused;
+	c.udp_encap = true;
+	begin(&c, false);
+	esp_inner(inner, 80, false, 0, false);
+	seal(inner, 80, first);
+
+	memset(c.enc_key, 0, sizeof(c.enc_key));
+	c.outbound = true;
+	c.udp_remote_port = 40500;
+	out = sa_rebind(&c, esp.out);
+	c.outbound = false;
+	c.udp_local_port = 40500;
+	c.udp_remote_port = 0;
+	in = sa_rebind(&c, esp.in);
+	assert_non_null(out);
+	assert_non_null(in);
+	sa_free(esp.out); /* the key lives on */
+	sa_free(esp.in);
+	esp.out = out;
+	esp.in = in;
+	esp_view_set();
+	size = seal(inner, 80, sealed);
+	assert_int_equal(sealed[22] << 8 | sealed[23], 40500);
+	assert_int_equal(esp_sequence(sealed + 28), 2);
+	expect_opened(sealed, size, inner, 80);
+	end();
+}
+
 static void
 events_are_told_later(void **unused)
 {
@@ -449,6 +486,7 @@ main(void)
 		cmocka_unit_test(lifetimes_out),
 		cmocka_unit_test(lifetimes_in),
 		cmocka_unit_test(renewal_keeps_numbers),
+		cmocka_unit_test(rebinding_keeps_numbers),
 		cmocka_unit_test(events_are_told_later),
 		cmocka_unit_test(workers_share_an_sa),
 	};
