@@ -93,13 +93,11 @@ mark_writer_give(struct mark_writer *w, char *text, size_t size)
 }
 
 enum mark_writer_state
-mark_writer_ask(struct mark_writer *w, bool wait, int *result)
+mark_writer_ask(struct mark_writer *w, int *result)
 {
 	enum mark_writer_state state;
 
 	pthread_mutex_lock(&w->lock);
-	while (wait && w->state == WRITER_BUSY)
-		pthread_cond_wait(&w->changed, &w->lock);
 	state = w->state;
 	if (state == WRITER_DONE) {
 		*result = w->result;
@@ -107,4 +105,13 @@ mark_writer_ask(struct mark_writer *w, bool wait, int *result)
 	}
 	pthread_mutex_unlock(&w->lock);
 	return state;
+}
+
+void
+mark_writer_settle(struct mark_writer *w)
+{
+	pthread_mutex_lock(&w->lock);
+	while (w->state == WRITER_BUSY)
+		pthread_cond_wait(&w->changed, &w->lock);
+	pthread_mutex_unlock(&w->lock);
 }

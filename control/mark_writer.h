@@ -15,5 +15,7 @@ void mark_writer_stop(struct mark_writer *w);
 
 /* Only when idle. Takes the text (freed by the writer). */
 void mark_writer_give(struct mark_writer *w, char *text, size_t size);
-/* DONE is said once, with the result; then it is idle. wait: never BUSY. */
-enum mark_writer_state mark_writer_ask(struct mark_writer *w, bool wait, int *result);
+/* DONE is said once, with the result; then it is idle. */
+enum mark_writer_state mark_writer_ask(struct mark_writer *w, int *result);
+/* Waits until it is not BUSY. */
+void mark_writer_settle(struct mark_writer *w);

@@ -11,19 +11,18 @@
  *
  * Threads: the builder fills (and waits for the disk), control ticks and sweeps (and never waits: the
  * writer's thread does). All but the writing is under one lock; a tick that finds it taken leaves it for the next time.
+ * SAs that IKE negotiated: sa_store_negotiated.c.
  */
 #include "control/sa_store.h"
 
-#include "control/mark_writer.h"
 #include "control/sa_identity.h"
-#include "control/sa_record.h"
+#include "control/sa_store_state.h"
 #include "control/sequence_file.h"
 #include "control/state_lock.h"
 #include "drivers/clock.h"
 #include "drivers/log.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,57 +31,66 @@
 #define COMPLAIN_NS 10000000000ull
 
 /* A text for the disk, and what it says. */
-struct job {
+struct sa_store_job {
 	char *text;
 	size_t size;
-	uint64_t *number; /* of each record in it */
+	struct written *written; /* of each record */
 	uint32_t n;
 };
 
-struct sa_store {
-	char *folder;
-	pthread_mutex_t lock;
-	struct sa_records records;
-	uint64_t inbound_due_ns, complain_due_ns;
-
-	struct mark_writer *writer;
-	struct job *job; /* with the writer */
+struct written {
+	uint64_t number;
+	uint32_t turn;
+	bool forgotten;
 };
 
 /* ---- the disk ----------------------------------------------------------------------- */
 
 static void
-job_free(struct job *j)
+job_free(struct sa_store_job *j)
 {
 	if (!j)
 		return;
 	free(j->text);
-	free(j->number);
+	free(j->written);
 	free(j);
 }
 
-/* What is on disk and what is wanted there. Lock held. */
-static struct job *
+/* What is on disk and what is wanted there, by record and as the text's records. Returns how many the text has. */
+static uint32_t
+job_fill(const struct sa_records *s, struct written *w, struct sequence_record *text)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < s->n; i++) {
+		const struct sa_record *r = &s->record[i];
+		uint64_t number = r->wanted ? r->wanted : r->mark.number;
+
+		w[i] = (struct written){number, r->turn, r->forgotten};
+		if (r->forgotten)
+			continue;
+		text[n] = r->mark;
+		text[n++].number = number;
+	}
+	return n;
+}
+
+/* Lock held. */
+static struct sa_store_job *
 job_make(const struct sa_store *s)
 {
 	struct sequence_record *r = malloc((s->records.n + 1) * sizeof(*r));
-	struct job *j = calloc(1, sizeof(*j));
+	struct sa_store_job *j = calloc(1, sizeof(*j));
 
 	if (r && j)
-		j->number = malloc((s->records.n + 1) * sizeof(*j->number));
-	if (!r || !j || !j->number) {
+		j->written = malloc((s->records.n + 1) * sizeof(*j->written));
+	if (!r || !j || !j->written) {
 		free(r);
 		job_free(j);
 		return NULL;
 	}
 	j->n = s->records.n;
-	for (uint32_t i = 0; i < s->records.n; i++) {
-		r[i] = s->records.record[i].mark;
-		if (s->records.record[i].wanted)
-			r[i].number = s->records.record[i].wanted;
-		j->number[i] = r[i].number;
-	}
-	j->text = sequence_file_text(r, s->records.n, &j->size);
+	j->text = sequence_file_text(r, job_fill(&s->records, j->written, r), &j->size);
 	free(r);
 	if (!j->text) {
 		job_free(j);
@@ -91,30 +99,34 @@ job_make(const struct sa_store *s)
 	return j;
 }
 
-/* What the job wrote is durable: outbound SAs may use it. Records never move, so the job's are the first n. Lock held.
+/* What the job wrote is durable: outbound SAs may use it. Places never move, so the job's are the first n; a place that
+ * was given to another record meanwhile is none of its. Lock held.
  */
 static void
-job_apply(struct sa_store *s, const struct job *j)
+job_apply(struct sa_store *s, const struct sa_store_job *j)
 {
 	for (uint32_t i = 0; i < j->n; i++) {
 		struct sa_record *r = &s->records.record[i];
+		const struct written *w = &j->written[i];
 
-		r->mark.number = j->number[i];
-		if (r->wanted == j->number[i])
+		if (w->forgotten || w->turn != r->turn)
+			continue;
+		r->mark.number = w->number;
+		if (r->wanted == w->number)
 			r->wanted = 0;
 		if (r->mark.outbound && r->entries)
 			sa_reserve(r->entries->sa, r->mark.number);
 	}
 }
 
-/* Takes back what the writer has done; `wait`: also what is under way. False: something still is. Lock held. */
+/* Takes back what the writer has done. False: something is under way. Lock held. */
 static bool
-job_finish(struct sa_store *s, bool wait)
+job_finish(struct sa_store *s)
 {
 	uint64_t now = clock_boot_ns();
 	int result = 0;
 
-	switch (mark_writer_ask(s->writer, wait, &result)) {
+	switch (mark_writer_ask(s->writer, &result)) {
 	case WRITER_IDLE:
 		return true;
 	case WRITER_BUSY:
@@ -134,18 +146,27 @@ job_finish(struct sa_store *s, bool wait)
 	return true;
 }
 
-/* Lock held, builder or the end. Writes what is wanted and waits for it. */
+/* Builder or the end. Writes what is wanted and waits for it; the lock, held before and after, is given up meanwhile,
+ * as control must not wait for the disk. */
 static int
 write_now(struct sa_store *s)
 {
-	struct job *j;
+	struct sa_store_job *j;
 	int rc;
 
-	job_finish(s, true);
+	while (!job_finish(s)) {
+		pthread_mutex_unlock(&s->lock);
+		mark_writer_settle(s->writer);
+		pthread_mutex_lock(&s->lock);
+	}
 	j = job_make(s);
 	if (!j)
 		return -ENOMEM;
+	s->writing = true;
+	pthread_mutex_unlock(&s->lock);
 	rc = sequence_file_write(s->folder, j->text, j->size);
+	pthread_mutex_lock(&s->lock);
+	s->writing = false;
 	if (rc == 0)
 		job_apply(s, j);
 	job_free(j);
@@ -235,8 +256,9 @@ sa_store_close(struct sa_store *s)
 
 	if (!s)
 		return;
+	mark_writer_settle(s->writer);
 	pthread_mutex_lock(&s->lock);
-	job_finish(s, true);
+	job_finish(s);
 	marks_exact(s);
 	rc = s->records.n ? write_now(s) : 0;
 	if (rc)
@@ -336,81 +358,6 @@ sa_store_fill(struct sa_store *s, struct world *w, char *error, size_t error_siz
 	return rc;
 }
 
-/* ---- sweep -------------------------------------------------------------------------- */
-
-static int
-pointer_compare(const void *a, const void *b)
-{
-	const struct sa *const *x = a, *const *y = b;
-
-	return (*x > *y) - (*x < *y);
-}
-
-/* SAs that some world names, sorted. NULL: no memory. */
-static struct sa **
-sas_named(struct world *const *live, uint32_t n, size_t *count)
-{
-	size_t room = 1;
-	struct sa **sa;
-
-	for (uint32_t i = 0; i < n; i++)
-		room += live[i] ? live[i]->spec.n_sas : 0;
-	sa = malloc(room * sizeof(*sa));
-	*count = 0;
-	for (uint32_t i = 0; sa && i < n; i++)
-		for (uint32_t k = 0; live[i] && k < live[i]->spec.n_sas; k++)
-			if (live[i]->spec.sa[k].sa)
-				sa[(*count)++] = live[i]->spec.sa[k].sa;
-	if (sa)
-		qsort(sa, *count, sizeof(*sa), pointer_compare);
-	return sa;
-}
-
-/* Nobody uses the SA any more: its last number is exact. */
-static void
-record_retire(struct sa_record *r, struct sa *last)
-{
-	struct sa_counters c;
-
-	sa_counters_read(last, &c);
-	if (!r->mark.outbound || c.sequence < r->mark.number)
-		r->wanted = c.sequence;
-}
-
-static void
-record_sweep(struct sa_record *r, struct sa *const *named, size_t n)
-{
-	struct sa_entry **at = &r->entries;
-
-	while (*at) {
-		struct sa_entry *e = *at;
-
-		if (bsearch(&e->sa, named, n, sizeof(*named), pointer_compare)) {
-			at = &e->next;
-			continue;
-		}
-		if (e == r->entries && !e->next)
-			record_retire(r, e->sa);
-		*at = e->next;
-		sa_free(e->sa);
-		free(e);
-	}
-}
-
-void
-sa_store_sweep(struct sa_store *s, struct world *const *live, uint32_t n)
-{
-	size_t count;
-	struct sa **named;
-
-	pthread_mutex_lock(&s->lock);
-	named = sas_named(live, n, &count);
-	for (uint32_t i = 0; named && i < s->records.n; i++)
-		record_sweep(&s->records.record[i], named, count);
-	free(named);
-	pthread_mutex_unlock(&s->lock);
-}
-
 /* ---- tick --------------------------------------------------------------------------- */
 
 /* More than half of the block is used: the next one, twice as large if this one went within a few ticks. */
@@ -420,6 +367,8 @@ outbound_want(struct sa_record *r)
 	struct sa_counters c;
 	uint64_t left;
 
+	if (r->wanted)
+		return true;
 	sa_counters_read(r->entries->sa, &c);
 	left = c.reserved > c.sequence ? c.reserved - c.sequence : 0;
 	if (left > r->block / 2)
@@ -470,7 +419,7 @@ sa_store_tick(struct sa_store *s)
 {
 	if (pthread_mutex_trylock(&s->lock) != 0)
 		return;
-	if (job_finish(s, false) && marks_wanted(s)) {
+	if (!s->writing && job_finish(s) && marks_wanted(s)) {
 		s->job = job_make(s);
 		if (s->job) {
 			mark_writer_give(s->writer, s->job->text, s->job->size);

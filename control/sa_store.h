@@ -22,3 +22,19 @@ void sa_store_sweep(struct sa_store *s, struct world *const *live, uint32_t n);
 /* Every 100 ms or so and on SA_EVENT_RESERVE_LOW: raise marks where more than half is used. */
 void sa_store_tick(struct sa_store *s);
 void sa_store_close(struct sa_store *s); /* writes exact marks */
+
+/* ---- SAs that IKE negotiated --------------------------------------------------------- */
+
+/* Control. An SA of new keys; `record` names it to the functions below. Its first numbers may be used at once: after a
+ * crash before they were durable the store does not know the SA, and `replayed` asks just that.
+ * replayed: one that ran before this process, whose numbers go on at its mark; -ENOENT: the store does not know it,
+ * so its keys must never be used again. -EEXIST: keys that are known and were not said to be replayed.
+ * -EINVAL: keys and algorithms do not go together. */
+int sa_store_take(
+	struct sa_store *s, const struct cfg_sa *c, uint32_t name, bool replayed, struct sa **out, uint32_t *record);
+/* Control. Its successor with other UDP ports; both live until dropped. NULL: no memory. */
+struct sa *sa_store_rebind(struct sa_store *s, uint32_t record, struct sa *running, const struct cfg_sa *c);
+/* Control, when no worker can see the SA any more. With its last one the record is forgotten. */
+void sa_store_drop(struct sa_store *s, uint32_t record, struct sa *sa);
+/* Control. charon has told of all its SAs: marks of others are of no use any more. */
+void sa_store_forget_unclaimed(struct sa_store *s);

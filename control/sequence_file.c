@@ -20,8 +20,9 @@
 #define FILE_NEW "sequence.new"
 #define HEADER "isthmus sequence marks 1\n"
 #define SUM_LINE (sizeof("sha256 ") - 1 + 2 * CRYPTO_SHA256 + 1)
-#define RECORD_LINE (sizeof("out ") - 1 + 2 * FINGERPRINT_SIZE + 1 + 20 + 1)
+#define RECORD_LINE (sizeof("ike-out ") - 1 + 2 * FINGERPRINT_SIZE + 1 + 20 + 1)
 #define FILE_MAX (1u << 30)
+#define NEGOTIATED "ike-"
 
 static void
 hex(char *to, const uint8_t *b, size_t n)
@@ -57,7 +58,7 @@ sequence_file_text(const struct sequence_record *r, uint32_t n, size_t *size)
 		return NULL;
 	at += sprintf(at, HEADER);
 	for (uint32_t i = 0; i < n; i++) {
-		at += sprintf(at, "%s ", r[i].outbound ? "out" : "in");
+		at += sprintf(at, "%s%s ", r[i].negotiated ? NEGOTIATED : "", r[i].outbound ? "out" : "in");
 		hex(at, r[i].fingerprint, FINGERPRINT_SIZE);
 		at += 2 * FINGERPRINT_SIZE;
 		at += sprintf(at, " %" PRIu64 "\n", r[i].number);
@@ -78,6 +79,9 @@ record_parse(const char *line, struct sequence_record *r)
 	const char *at = line;
 	char *end;
 
+	r->negotiated = strncmp(at, NEGOTIATED, sizeof(NEGOTIATED) - 1) == 0;
+	if (r->negotiated)
+		at += sizeof(NEGOTIATED) - 1;
 	r->outbound = strncmp(at, "out ", 4) == 0;
 	if (!r->outbound && strncmp(at, "in ", 3) != 0)
 		return false;

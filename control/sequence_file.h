@@ -15,6 +15,7 @@
 struct sequence_record {
 	uint8_t fingerprint[FINGERPRINT_SIZE];
 	bool outbound;
+	bool negotiated; /* by IKE: of no use once charon has forgotten the SA */
 	uint64_t number; /* outbound: no number from here on was used; inbound: the highest accepted */
 };
 
