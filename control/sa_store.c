@@ -245,7 +245,7 @@ marks_exact(struct sa_store *s)
 		if (!r->entries)
 			continue;
 		sa_counters_read(r->entries->sa, &c);
-		r->wanted = c.sequence < r->mark.number || !r->mark.outbound ? c.sequence : r->mark.number;
+		r->wanted = c.sequence < c.reserved || !r->mark.outbound ? c.sequence : c.reserved;
 	}
 }
 
