@@ -5,6 +5,7 @@
 #include "control/api.h"
 
 #include "control/api_client.h"
+#include "control/unix_listen.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -12,15 +13,12 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 struct api {
 	struct loop *loop;
 	struct loop_source listen;
-	char path[sizeof((struct sockaddr_un *)0)->sun_path];
-	ino_t inode; /* of the socket we bound: another one in its place is not ours to remove */
+	struct unix_listen place;
 	uint64_t serial;
 	struct client client[API_CLIENTS_MAX];
 };
@@ -45,17 +43,6 @@ stranger_refuse(int fd, const char *code, const char *text)
 	free(line);
 	json_decref(answer);
 	close(fd);
-}
-
-static bool
-peer_allowed(int fd)
-{
-	struct ucred peer;
-	socklen_t size = sizeof peer;
-
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
-		return false;
-	return peer.uid == 0 || peer.uid == geteuid();
 }
 
 static struct client *
@@ -87,7 +74,7 @@ listen_ready(void *context, uint32_t events)
 	(void)events;
 	if (fd < 0)
 		return;
-	if (peer_allowed(fd))
+	if (unix_peer_allowed(fd))
 		guest_open(a, fd);
 	else
 		stranger_refuse(fd, "PermissionDenied", "only root and the daemon's own user may ask");
@@ -152,57 +139,6 @@ api_record(struct api *a, struct api_ticket to, json_t *record)
 
 /* ---- start and stop ----------------------------------------------------------------- */
 
-/* A socket nobody listens on was left by a daemon that was killed. */
-static int
-stale_remove(const struct sockaddr_un *address, char *error, size_t n)
-{
-	struct stat s;
-	int fd, r;
-
-	if (lstat(address->sun_path, &s) != 0)
-		return errno == ENOENT ? 0 : -errno;
-	if (!S_ISSOCK(s.st_mode)) {
-		snprintf(error, n, "%s exists and is no socket", address->sun_path);
-		return -EEXIST;
-	}
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return -errno;
-	r = connect(fd, (const struct sockaddr *)address, sizeof *address) == 0 ? 0 : -errno;
-	close(fd);
-	if (r != -ECONNREFUSED) {
-		snprintf(error, n, "another daemon serves %s", address->sun_path);
-		return -EADDRINUSE;
-	}
-	return unlink(address->sun_path) == 0 || errno == ENOENT ? 0 : -errno;
-}
-
-static int
-listen_open(struct api *a, char *error, size_t n)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	struct stat s;
-	mode_t mask;
-	int r;
-
-	memcpy(address.sun_path, a->path, sizeof address.sun_path);
-	r = stale_remove(&address, error, n);
-	if (r != 0)
-		return r;
-
-	a->listen.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (a->listen.fd < 0)
-		return -errno;
-	mask = umask(0177);
-	r = bind(a->listen.fd, (struct sockaddr *)&address, sizeof address) == 0 ? 0 : -errno;
-	umask(mask);
-	if (r == 0 && stat(a->path, &s) == 0)
-		a->inode = s.st_ino;
-	if (r == 0 && listen(a->listen.fd, 16) != 0)
-		r = -errno;
-	return r;
-}
-
 int
 api_start(const char *path, struct loop *loop, api_handler *handler, api_gone *gone, void *context, struct api **out,
 	char *error, size_t error_size)
@@ -224,12 +160,8 @@ api_start(const char *path, struct loop *loop, api_handler *handler, api_gone *g
 			.context = context,
 		};
 
-	error[0] = '\0';
-	r = -ENAMETOOLONG;
-	if (strlen(path) < sizeof a->path) {
-		strcpy(a->path, path);
-		r = listen_open(a, error, error_size);
-	}
+	r = unix_listen_open(&a->place, path, SOCK_STREAM, error, error_size);
+	a->listen.fd = a->place.fd;
 	if (r == 0)
 		r = loop_add(loop, &a->listen, EPOLLIN);
 	if (r == 0) {
@@ -246,15 +178,12 @@ api_start(const char *path, struct loop *loop, api_handler *handler, api_gone *g
 void
 api_stop(struct api *a)
 {
-	struct stat s;
-
 	if (!a)
 		return;
 	for (int i = 0; i < API_CLIENTS_MAX; i++)
 		if (a->client[i].state != CLIENT_FREE)
 			client_close(&a->client[i]);
 	loop_remove(a->loop, &a->listen);
-	if (a->inode != 0 && stat(a->path, &s) == 0 && s.st_ino == a->inode)
-		unlink(a->path);
+	unix_listen_remove(&a->place);
 	free(a);
 }
