@@ -125,8 +125,8 @@ build_job_free(struct build_job *job)
 {
 	if (!job)
 		return;
-	if (job->view)
-		view_free(job->view);
+	view_free(job->view);
+	view_free(job->previous);
 	world_free(job->world);
 	config_free(job->config);
 	json_decref(job->text);

@@ -18,7 +18,7 @@ struct build_job {
 	char *path;
 	bool check_only;                   /* verify: nothing is kept */
 	const struct cfg_appliance *fixed; /* what cannot change while running; NULL: the first configuration */
-	const struct view *previous;       /* shared from; stays alive during the job; NULL: none */
+	struct view *previous;             /* shared from; the job's own reference; NULL: none */
 	struct config *config;             /* loaded already, taken; NULL: load path */
 
 	/* from the builder */

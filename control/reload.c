@@ -42,12 +42,12 @@ job_make(struct daemon *d, const char *path, bool check_only)
 	job->path = strdup(path);
 	job->check_only = check_only;
 	job->fixed = &d->world->config->appliance;
-	/* Stays alive: no other view is published before this job is done. */
-	job->previous = dataplane_view(d->dp);
 	if (!job->path) {
 		free(job);
 		return NULL;
 	}
+	/* Views of other SAs are published while this job is under way: it stays alive all the same. */
+	job->previous = view_ref(dataplane_view(d->dp));
 	return job;
 }
 

@@ -19,7 +19,7 @@ struct command {
 	uint16_t port, iface;
 	uint16_t tunnel; /* COMMAND_PACKET: back into this tunnel ... */
 	uint32_t count;
-	uint32_t generation; /* ... of this view, else it is dropped */
+	uint32_t description; /* ... of views of this number, else it is dropped */
 	union {
 		const struct view *view;
 		const struct flow_filter *filter; /* control keeps it until the next trace order's grace */
@@ -42,8 +42,8 @@ struct event {
 	uint16_t out;         /* PUNT_NEIGHBOUR: interface to resolve on */
 	uint16_t l3_off;      /* of the IP header in the mbuf's data, ARP: of its header */
 	uint16_t flags;       /* enum packet_flag */
-	uint16_t tunnel;      /* the packet was opened from it, else TUNNEL_NONE */
-	uint32_t generation;  /* of the view that tunnel is an id of */
+	uint16_t tunnel;      /* the packet was opened from it, else TUNNEL_NONE; clients are found by their address */
+	uint32_t description; /* number of the views that tunnel is an id of */
 	uint16_t mtu;         /* ICMP too big */
 	uint16_t remote_port; /* SA_EVENT_REMOTE_PORT: UDP source port seen, `address` its source */
 	uint32_t name;

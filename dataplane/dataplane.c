@@ -226,7 +226,8 @@ dataplane_publish(struct dataplane *dp, struct view *v)
 	if (dp->n_retired == RETIRED_MAX || !room_everywhere(dp))
 		return -EAGAIN;
 	v->generation = ++dp->generation;
-	neighbour_view(dp, v);
+	if (v->number != dp->view->number)
+		neighbour_view(dp, v);
 	order_all(dp, &c);
 	dp->retired[dp->n_retired++] = (struct retired){dp->view, dataplane_grace_start(dp)};
 	dp->view = v;
@@ -295,7 +296,7 @@ dataplane_send_packet(struct dataplane *dp, uint16_t iface, struct rte_mbuf *m, 
 void
 dataplane_send_answer(struct dataplane *dp, const struct event *e, struct rte_mbuf *m, uint16_t l3_off)
 {
-	send_from(dp, &(struct command){.iface = e->iface, .tunnel = e->tunnel, .generation = e->generation, .m = m},
+	send_from(dp, &(struct command){.iface = e->iface, .tunnel = e->tunnel, .description = e->description, .m = m},
 		l3_off);
 }
 

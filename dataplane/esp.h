@@ -31,7 +31,7 @@ struct esp_outer {
 
 struct sa;
 struct view;
-struct view_spec;
+struct sas_spec;
 struct dataplane;
 
 /* Builder. Addresses of one family. */
@@ -39,7 +39,7 @@ void esp_outer_build(
 	struct esp_outer *o, const struct ip_addr *local, const struct ip_addr *remote, const struct sa *sa);
 
 /* Builder. Collect the local UDP ports of inbound SAs beside 4500. -ENOSPC: more than a view holds. */
-int esp_ports_build(struct view *v, const struct view_spec *spec);
+int esp_ports_build(struct view *v, const struct sas_spec *spec);
 
 /* Control, from dataplane_poll: NAT keepalives of tunnels that have been silent (RFC 3948 section 2.3). */
 void esp_keepalives(struct dataplane *dp, uint64_t now_ns);

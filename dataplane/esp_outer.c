@@ -63,7 +63,7 @@ port_add(struct view *v, uint16_t port)
 }
 
 int
-esp_ports_build(struct view *v, const struct view_spec *spec)
+esp_ports_build(struct view *v, const struct sas_spec *spec)
 {
 	int rc = 0;
 

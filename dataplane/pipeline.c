@@ -197,7 +197,7 @@ pipeline_local(struct worker *w, const struct command *c)
 	burst_fill(b, &m, 1, PKT_LOCAL);
 	p->iface = c->iface & w->view->iface_mask;
 	r = parse_ip(p, rte_pktmbuf_mtod(m, uint8_t *), m->data_len);
-	if (r == PARSE_OK && c->tunnel != TUNNEL_NONE && c->generation != (uint32_t)w->view->generation)
+	if (r == PARSE_OK && c->tunnel != TUNNEL_NONE && c->description != w->view->number)
 		r = DROP_INVALID_OBJECT;
 	if (r != PARSE_OK) {
 		drop(w, p, r);

@@ -52,8 +52,8 @@ punt(struct worker *w, struct packet *p, enum punt_class class, enum drop_reason
 		.out = out,
 		.l3_off = p->l3 - rte_pktmbuf_mtod(p->m, uint8_t *),
 		.flags = p->flags & ~PKT_TRACED,
-		.tunnel = p->flags & PKT_OPENED ? p->from : TUNNEL_NONE,
-		.generation = (uint32_t)w->view->generation,
+		.tunnel = (p->flags & PKT_OPENED) && p->from < w->view->n_static ? p->from : TUNNEL_NONE,
+		.description = w->view->number,
 		.mtu = mtu,
 		.m = p->m,
 	};

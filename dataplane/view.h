@@ -2,6 +2,8 @@
  *
  * Inside the dataplane only. Parts (route tables, ACLs, tags) are objects of their own with a
  * reference count that only the builder and control touch: a new view shares what did not change.
+ * A view of other SAs (view_sas.c) has tunnels and what hangs on them of its own, and all else from its base, which it
+ * keeps alive.
  * Any id is valid: arrays are filled up to a power of two with objects that drop, and ids are
  * masked where they come from outside the burst.
  */
@@ -99,7 +101,9 @@ struct sa_slot {
 #define ENCAP_PORTS_MAX 16
 
 struct view {
-	uint64_t generation; /* set by dataplane_publish's caller side at build: previous + 1 */
+	uint64_t generation; /* set by dataplane_publish: one more with each */
+	uint32_t number;     /* of its description: equal in all views that differ in SAs alone, in no others */
+	uint32_t n_static;   /* tunnels of the description: they keep their ids in all of those, and have hops */
 	uint32_t iface_mask, hop_mask, tunnel_mask, spi_mask;
 	const struct iface *iface;
 	const struct hop *hop;
@@ -116,6 +120,10 @@ struct view {
 	uint16_t n_encap_ports;
 	uint32_t n_routes, n_gateway_tables, n_acls, n_tags, n_ifaces, n_hops, n_tunnels, n_sas;
 	struct nic *nic_store;
+
+	/* builder and control */
+	_Atomic uint32_t references;
+	struct view *base; /* whose are all arrays but those of tunnels, paths, SPIs and selectors; NULL: its own */
 	struct selector_spec *selector_store;
 	struct path *path_store;
 };

@@ -1,6 +1,6 @@
 /* Building a view: a description becomes arrays that workers index without a check.
  *
- * Builder thread (view_build, view_free), control (view_free). Compiled parts whose content did not
+ * Builder thread (view_build), control (view_ref, view_free). Compiled parts whose content did not
  * change are taken over from the previous view by reference; everything else is made anew. Arrays
  * are filled up to a power of two with objects that drop.
  */
@@ -17,6 +17,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -48,12 +49,20 @@ view_build(const struct view_spec *spec, const struct view *previous, char *erro
 {
 	static int (*const steps[])(struct build *) = {
 		build_parts, build_ifaces, build_attachments, build_hops, build_tunnels, build_spis, build_encap_ports};
-	struct build b = {spec, previous, NULL, error, error_size};
+	static _Atomic uint32_t number;
+	struct build b = {.spec = spec,
+		.sas = {.tunnel = spec->tunnel, .n_tunnels = spec->n_tunnels, .sa = spec->sa, .n_sas = spec->n_sas},
+		.previous = previous,
+		.error = error,
+		.error_size = error_size};
 
 	error[0] = '\0';
 	b.view = build_array(&b, 1, sizeof(*b.view));
 	if (b.view == NULL)
 		return NULL;
+	atomic_init(&b.view->references, 1);
+	b.view->number = atomic_fetch_add(&number, 1) + 1;
+	b.view->n_static = spec->n_tunnels;
 	for (size_t i = 0; i < RTE_DIM(steps); i++) {
 		if (steps[i](&b) != 0) {
 			view_free(b.view);
@@ -63,11 +72,19 @@ view_build(const struct view_spec *spec, const struct view *previous, char *erro
 	return b.view;
 }
 
-void
-view_free(struct view *v)
+struct view *
+view_ref(const struct view *v)
 {
-	if (v == NULL)
-		return;
+	struct view *own = (struct view *)(uintptr_t)v;
+
+	atomic_fetch_add(&own->references, 1);
+	return own;
+}
+
+/* What views that differ in SAs alone share. */
+static void
+base_free(struct view *v)
+{
 	for (uint32_t i = 0; v->routes && i < v->n_routes; i++)
 		routes_free(v->routes[i]);
 	for (uint32_t i = 0; v->gateway_table && i < v->n_gateway_tables; i++)
@@ -82,10 +99,21 @@ view_free(struct view *v)
 	rte_free(v->tags);
 	rte_free((void *)(uintptr_t)v->iface);
 	rte_free((void *)(uintptr_t)v->hop);
-	rte_free((void *)(uintptr_t)v->tunnel);
-	rte_free((void *)(uintptr_t)v->spi);
 	rte_free((void *)(uintptr_t)v->attach);
 	rte_free(v->nic_store);
+}
+
+void
+view_free(struct view *v)
+{
+	if (v == NULL || atomic_fetch_sub(&v->references, 1) > 1)
+		return;
+	if (v->base)
+		view_free(v->base);
+	else
+		base_free(v);
+	rte_free((void *)(uintptr_t)v->tunnel);
+	rte_free((void *)(uintptr_t)v->spi);
 	rte_free(v->selector_store);
 	rte_free(v->path_store);
 	rte_free(v);

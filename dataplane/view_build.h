@@ -4,7 +4,8 @@
 #include "dataplane/view.h"
 
 struct build {
-	const struct view_spec *spec;
+	const struct view_spec *spec; /* NULL: only SAs are new */
+	struct sas_spec sas;
 	const struct view *previous; /* NULL: the first view */
 	struct view *view;
 	char *error;
@@ -21,7 +22,7 @@ int build_parts(struct build *b);
 /* view_iface.c: routes, ACLs and tags are there. */
 int build_ifaces(struct build *b);
 int build_attachments(struct build *b);
-/* view_tunnel.c, in this order, after the interfaces. */
+/* view_tunnel.c, in this order, after the interfaces; all but the first from `sas`. */
 int build_hops(struct build *b);
 int build_tunnels(struct build *b);
 int build_spis(struct build *b);

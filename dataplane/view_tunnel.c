@@ -9,16 +9,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Behind the described hops: one for our own packets on every uplink and into every tunnel. */
+/* Behind the described hops: one for our own packets on every uplink, to a gateway's clients, and into every tunnel. */
 static uint32_t
 local_hops(struct build *b, struct hop *hop, uint32_t n)
 {
 	struct iface *iface = (struct iface *)(uintptr_t)b->view->iface;
 
 	for (uint32_t i = 0; i < b->spec->n_ifaces; i++) {
-		if (iface[i].kind != IFACE_UPLINK)
+		if (iface[i].kind != IFACE_UPLINK && iface[i].kind != IFACE_GATEWAY)
 			continue;
-		hop[n] = (struct hop){.kind = HOP_UPLINK, .iface = (uint16_t)i, .name = iface[i].name};
+		hop[n] = (struct hop){.kind = iface[i].kind == IFACE_UPLINK ? HOP_UPLINK : HOP_CLIENT,
+			.iface = (uint16_t)i,
+			.name = iface[i].name};
 		iface[i].local_hop = n++;
 	}
 	for (uint32_t i = 0; i < b->spec->n_tunnels; i++)
@@ -97,7 +99,7 @@ outbound_order(const void *a, const void *b)
 
 /* By tunnel and resource, the newest of each: the last one that the configuration lists. Returns how many. */
 static uint32_t
-outbound_list(const struct view_spec *spec, struct outbound *o)
+outbound_list(const struct sas_spec *spec, struct outbound *o)
 {
 	uint32_t n = 0, kept = 0;
 
@@ -155,8 +157,8 @@ run_end(const struct outbound *o, uint32_t at, uint32_t n)
 static int
 build_paths(struct build *b, struct tunnel *tunnel)
 {
-	struct outbound *o = calloc(b->spec->n_sas ? b->spec->n_sas : 1, sizeof(*o));
-	uint32_t n = o ? outbound_list(b->spec, o) : 0, places = 0;
+	struct outbound *o = calloc(b->sas.n_sas ? b->sas.n_sas : 1, sizeof(*o));
+	uint32_t n = o ? outbound_list(&b->sas, o) : 0, places = 0;
 	struct path *path;
 	int rc = 0;
 
@@ -168,7 +170,7 @@ build_paths(struct build *b, struct tunnel *tunnel)
 	for (uint32_t i = 0; i < n && rc == 0; i = run_end(o, i, n)) {
 		uint32_t count = run_end(o, i, n) - i;
 
-		if (o[i].tunnel < b->spec->n_tunnels)
+		if (o[i].tunnel < b->sas.n_tunnels)
 			paths_fill(&tunnel[o[i].tunnel], path, &o[i], count);
 		path += paths_needed(count);
 	}
@@ -181,7 +183,7 @@ build_paths(struct build *b, struct tunnel *tunnel)
 static void
 tunnel_fill(struct build *b, struct tunnel *t, uint16_t id, struct selector_spec *selectors)
 {
-	const struct tunnel_spec *s = &b->spec->tunnel[id];
+	const struct tunnel_spec *s = &b->sas.tunnel[id];
 	const struct iface *uplink = &b->view->iface[s->uplink];
 
 	*t = (struct tunnel){
@@ -194,7 +196,8 @@ tunnel_fill(struct build *b, struct tunnel *t, uint16_t id, struct selector_spec
 		.copy_df = s->copy_df,
 		.n_selectors = (uint16_t)s->n_selectors,
 		.name = s->name,
-		.local_hop = b->view->n_hops - b->spec->n_tunnels + id,
+		.local_hop = id < b->view->n_static ? b->view->n_hops - b->view->n_static + id
+						    : b->view->iface[s->gateway].local_hop,
 		.local = s->local,
 		.remote = s->remote,
 		.selector = selectors,
@@ -209,7 +212,7 @@ tunnel_fill(struct build *b, struct tunnel *t, uint16_t id, struct selector_spec
 int
 build_tunnels(struct build *b)
 {
-	uint32_t n = rte_align32pow2(b->spec->n_tunnels ? b->spec->n_tunnels : 1);
+	uint32_t n = rte_align32pow2(b->sas.n_tunnels ? b->sas.n_tunnels : 1);
 	struct tunnel *tunnel = build_array(b, n, sizeof(*tunnel));
 	uint32_t n_selectors = 0;
 	struct selector_spec *s;
@@ -218,15 +221,15 @@ build_tunnels(struct build *b)
 	if (tunnel == NULL)
 		return -ENOMEM;
 	b->view->tunnel_mask = n - 1;
-	b->view->n_tunnels = b->spec->n_tunnels;
-	for (uint32_t i = 0; i < b->spec->n_tunnels; i++)
-		n_selectors += b->spec->tunnel[i].n_selectors;
+	b->view->n_tunnels = b->sas.n_tunnels;
+	for (uint32_t i = 0; i < b->sas.n_tunnels; i++)
+		n_selectors += b->sas.tunnel[i].n_selectors;
 	s = b->view->selector_store = build_array(b, n_selectors, sizeof(*s));
 	if (s == NULL)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < b->spec->n_tunnels; i++) {
+	for (uint32_t i = 0; i < b->sas.n_tunnels; i++) {
 		tunnel_fill(b, &tunnel[i], (uint16_t)i, s);
-		s += b->spec->tunnel[i].n_selectors;
+		s += b->sas.tunnel[i].n_selectors;
 	}
 	return build_paths(b, tunnel);
 }
@@ -255,9 +258,9 @@ spis_of_size(struct build *b, uint32_t size)
 	struct sa_slot *slot = build_array(b, size, sizeof(*slot));
 	int rc = slot ? 0 : -ENOMEM;
 
-	for (uint32_t i = 0; i < b->spec->n_sas && rc == 0; i++)
-		if (!b->spec->sa[i].config.outbound && b->spec->sa[i].sa)
-			rc = spi_place(slot, size - 1, &b->spec->sa[i]);
+	for (uint32_t i = 0; i < b->sas.n_sas && rc == 0; i++)
+		if (!b->sas.sa[i].config.outbound && b->sas.sa[i].sa)
+			rc = spi_place(slot, size - 1, &b->sas.sa[i]);
 	if (rc == -EEXIST)
 		build_fail(b, "two inbound SAs have the same SPI");
 	if (rc) {
@@ -266,14 +269,14 @@ spis_of_size(struct build *b, uint32_t size)
 	}
 	b->view->spi = slot;
 	b->view->spi_mask = size - 1;
-	b->view->n_sas = b->spec->n_sas;
+	b->view->n_sas = b->sas.n_sas;
 	return 0;
 }
 
 int
 build_spis(struct build *b)
 {
-	uint32_t size = rte_align32pow2(b->spec->n_sas * 2 + 64);
+	uint32_t size = rte_align32pow2(b->sas.n_sas * 2 + 64);
 	int rc = -ENOSPC;
 
 	for (int doubling = 0; doubling < 6 && rc == -ENOSPC; doubling++, size *= 2)
@@ -286,7 +289,7 @@ build_spis(struct build *b)
 int
 build_encap_ports(struct build *b)
 {
-	if (esp_ports_build(b->view, b->spec) == 0)
+	if (esp_ports_build(b->view, &b->sas) == 0)
 		return 0;
 	return build_fail(b, "more than %d UDP ports for ESP beside %d", ENCAP_PORTS_MAX, ESP_PORT);
 }

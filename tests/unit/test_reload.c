@@ -72,6 +72,12 @@ dataplane_view(const struct dataplane *dp)
 	return (const struct view *)0x1000;
 }
 
+struct view *
+view_ref(const struct view *v)
+{
+	return (struct view *)(uintptr_t)v;
+}
+
 uint32_t
 dataplane_retired(const struct dataplane *dp)
 {
