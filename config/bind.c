@@ -112,8 +112,8 @@ bind_refused(struct binder *b, const struct field *f, const struct node *n)
 	if (f->words == NULL ? node_is_empty(n) : word_accepted(f->words, n))
 		return;
 	if (f->words == NULL)
-		config_error(b->errors, n->mark, "NotSupported", "'%s' is not supported by this version: leave it out",
-			f->key);
+		config_error(b->errors, n->mark, "NotSupported", "'%s' is not supported by this version: %s", f->key,
+			f->instead ? f->instead : "leave it out");
 	else
 		config_error(b->errors, n->mark, "NotSupported",
 			"'%s' is not supported by this version but for the value '%s'", f->key, f->words[0]);
@@ -217,6 +217,7 @@ bind_field(struct binder *b, const struct field *f, const struct node *n, void *
 	case FIELD_PREFIXES:
 	case FIELD_REF:
 	case FIELD_REFS:
+	case FIELD_TEXTS:
 		return bind_value(b, f, n, object);
 	}
 	return 0;

@@ -24,6 +24,7 @@ enum field_type {
 	FIELD_PREFIXES, /* struct cfg_prefixes, appended to: one text or a list */
 	FIELD_REF,      /* char *: {id: REF} or REF */
 	FIELD_REFS,     /* struct cfg_strings of such */
+	FIELD_TEXTS,    /* struct cfg_strings: one text or a list */
 	FIELD_LIST,     /* pointer at offset, count at `count`: objects of `schema` */
 	FIELD_PART,     /* an object whose fields belong to this struct, or the one at offset */
 	FIELD_CUSTOM,   /* bind() and print() of its own */
@@ -47,6 +48,7 @@ struct field {
 	size_t offset, count, present;
 	uint64_t min, max; /* of a number; max also bounds lists and lengths of text */
 	const char *const *words;
+	const char *instead; /* of a refused key: what does its work */
 	const struct schema *schema;
 	int (*bind)(struct binder *b, const struct field *f, const struct node *value, void *object);
 	void (*print)(struct json *j, const struct field *f, const void *object);
@@ -104,9 +106,18 @@ struct schema {
 	{                                                                                                              \
 		.key = k, .type = FIELD_REFS, .offset = offsetof(s, m), .max = most                                    \
 	}
+#define TEXTS(k, s, m, most)                                                                                           \
+	{                                                                                                              \
+		.key = k, .type = FIELD_TEXTS, .offset = offsetof(s, m), .max = most                                   \
+	}
 #define LIST(k, s, m, most, of)                                                                                        \
 	{                                                                                                              \
 		.key = k, .type = FIELD_LIST, .offset = offsetof(s, m), .count = offsetof(s, n_##m), .max = most,      \
+		.schema = of                                                                                           \
+	}
+#define LIST_AT(k, s, m, c, most, of)                                                                                  \
+	{                                                                                                              \
+		.key = k, .type = FIELD_LIST, .offset = offsetof(s, m), .count = offsetof(s, c), .max = most,          \
 		.schema = of                                                                                           \
 	}
 #define PART(k, of)                                                                                                    \
@@ -128,6 +139,10 @@ struct schema {
 #define REFUSED(k)                                                                                                     \
 	{                                                                                                              \
 		.key = k, .type = FIELD_REFUSED                                                                        \
+	}
+#define REFUSED_TO(k, way)                                                                                             \
+	{                                                                                                              \
+		.key = k, .type = FIELD_REFUSED, .instead = way                                                        \
 	}
 #define REFUSED_UNLESS(k, list)                                                                                        \
 	{                                                                                                              \
@@ -152,6 +167,7 @@ struct binder {
 	struct arena *arena; /* of the configuration */
 	struct config_errors *errors;
 	const char *folder; /* key files resolve against it */
+	bool private;       /* the text is for the owner's eyes only: keys may stand in it */
 	struct value_mark *marks;
 	size_t n_marks, marks_size;
 	unsigned int hide; /* >0: inside an object with keys */

@@ -4,6 +4,7 @@
  * refused as a whole in the end. Functions return 0 or -ENOMEM, but for those that say more.
  */
 #include "config/bind_value.h"
+#include "config/limit.h"
 
 #include <errno.h>
 #include <string.h>
@@ -281,6 +282,33 @@ bind_refs(struct binder *b, const struct field *f, const struct node *n, struct 
 	return 0;
 }
 
+static int
+bind_texts(struct binder *b, const struct field *f, const struct node *n, struct cfg_strings *out)
+{
+	uint32_t count = node_count(n);
+
+	if (count > f->max) {
+		config_error(b->errors, n->mark, "LimitExceeded", "%u entries in '%s', at most %llu are allowed", count,
+			f->key, (unsigned long long)f->max);
+		return 0;
+	}
+	out->s = arena_array(b->arena, count, sizeof(*out->s));
+	if (out->s == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < count; i++) {
+		char **at = &out->s[out->n];
+
+		if (bind_text(b, node_item(n, i), LIMIT_PATH, at) < 0)
+			return -ENOMEM;
+		if (*at == NULL)
+			continue;
+		out->n++;
+		if (bind_mark(b, at, node_item(n, i)) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 int
 bind_value(struct binder *b, const struct field *f, const struct node *n, void *object)
 {
@@ -318,6 +346,8 @@ bind_value(struct binder *b, const struct field *f, const struct node *n, void *
 		return bind_ref(b, n, (char **)at);
 	case FIELD_REFS:
 		return bind_refs(b, f, n, (struct cfg_strings *)at);
+	case FIELD_TEXTS:
+		return bind_texts(b, f, n, (struct cfg_strings *)at);
 	case FIELD_LIST:
 	case FIELD_PART:
 	case FIELD_CUSTOM:

@@ -24,7 +24,7 @@ int
 config_check(struct config *c, struct binder *b)
 {
 	static int (*const checks[])(struct check *) = {kinds_build, subnets_build, check_network, check_routes,
-		check_filter, check_nics, check_gateways, check_peerings, check_connections, check_sas,
+		check_filter, check_nics, check_gateways, check_peerings, check_connections, check_sas, check_ike,
 		check_appliance};
 	struct check k = {.c = c, .b = b};
 

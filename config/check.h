@@ -29,8 +29,16 @@ int check_gateways(struct check *k); /* public addresses, gateways, GatewaySubne
 int check_peerings(struct check *k); /* after gateways: flags look at them */
 int check_connections(struct check *k);
 int check_sas(struct check *k);
+int check_ike(struct check *k);
 int check_appliance(struct check *k); /* last: looks at all the rest */
 int check_uplinks(struct check *k);   /* within check_appliance */
+
+/* A tunnel's outer addresses: ours on an uplink, the peer's of the same family (check_outer.c). */
+enum outer { OUTER_OURS, OUTER_AWAY, OUTER_OTHER_FAMILY, OUTER_UNKNOWN };
+enum outer outer_find(const struct check *k, const struct cfg_connection *c, const struct ip_addr **ours);
+/* Reports what is wrong with them; `why` the connection needs them. */
+void check_outer(struct check *k, const struct cfg_connection *c, const char *why);
+bool gateway_is_route_based(const struct cfg_gateway *g);
 
 /* The mark of a member, or of the object it belongs to. */
 #define MARK(k, at, object) binder_mark((k)->b, at, (object)->mark)

@@ -5,8 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
-static bool
-is_route_based(const struct cfg_gateway *g)
+bool
+gateway_is_route_based(const struct cfg_gateway *g)
 {
 	return strcasecmp(g->vpn_type, "RouteBased") == 0;
 }
@@ -40,7 +40,7 @@ check_vnet_ends(struct check *k, const struct cfg_connection *c)
 	if (a == b)
 		config_error(k->b->errors, MARK(k, &c->gateway2_ref, c), "InvalidReference",
 			"connection '%.80s' leads from gateway '%.80s' to itself", c->name, a->name);
-	if (!is_route_based(a) || !is_route_based(b))
+	if (!gateway_is_route_based(a) || !gateway_is_route_based(b))
 		config_error(k->b->errors, c->mark, "VpnTypeNotSupported",
 			"connection '%.80s' of type Vnet2Vnet needs RouteBased gateways at both ends", c->name);
 }
@@ -118,7 +118,7 @@ check_connections(struct check *k)
 		c->gateway2 = reference_resolve(k, KIND_GATEWAY, &c->gateway2_ref, c->mark);
 		c->local_gateway = reference_resolve(k, KIND_LOCAL_GATEWAY, &c->local_gateway_ref, c->mark);
 		/* a policy-based gateway knows no other selectors */
-		if (c->gateway1 != CFG_NONE && !is_route_based(&k->c->gateways[c->gateway1]))
+		if (c->gateway1 != CFG_NONE && !gateway_is_route_based(&k->c->gateways[c->gateway1]))
 			c->policy_based = true;
 		if (c->type == CONNECTION_IPSEC)
 			check_ipsec_ends(k, c);

@@ -86,10 +86,48 @@ check_place(struct check *k, struct cfg_gateway *g, int32_t index)
 		v->gateway = index;
 }
 
+/* Dots between labels of letters, digits and hyphens. */
+static bool
+is_host_name(const char *name)
+{
+	size_t label = 0;
+
+	for (const char *p = name; *p != '\0'; p++) {
+		bool inside = strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", *p) != NULL;
+
+		if (*p == '.' && (label == 0 || p[-1] == '-'))
+			return false;
+		if (*p != '.' && !inside && (*p != '-' || label == 0))
+			return false;
+		label = *p == '.' ? 0 : label + 1;
+		if (label > 63)
+			return false;
+	}
+	return label > 0 && name[strlen(name) - 1] != '-';
+}
+
+static void
+check_peer(struct check *k, const struct cfg_local_gateway *l)
+{
+	struct ip_addr address;
+
+	if (l->address.family == IP_NONE && l->fqdn == NULL)
+		config_error(k->b->errors, l->mark, "MissingKey",
+			"local network gateway '%.80s' needs gatewayIpAddress or fqdn", l->name);
+	if (l->address.family != IP_NONE && l->fqdn != NULL)
+		config_error(k->b->errors, MARK(k, &l->fqdn, l), "InvalidValue",
+			"local network gateway '%.80s' has gatewayIpAddress and fqdn: one of them", l->name);
+	if (l->fqdn != NULL && (!is_host_name(l->fqdn) || address_parse(l->fqdn, &address) == 0))
+		config_error(k->b->errors, MARK(k, &l->fqdn, l), "InvalidValue",
+			"local network gateway '%.80s': fqdn is a name like vpn.example.com, not '%.80s'", l->name,
+			l->fqdn);
+}
+
 /* No prefix, nothing to send: BGP does not exist in this version. */
 static void
 check_local_gateway(struct check *k, const struct cfg_local_gateway *l)
 {
+	check_peer(k, l);
 	if (l->prefixes.n == 0)
 		config_error(k->b->errors, l->mark, "MissingKey",
 			"local network gateway '%.80s' needs localNetworkAddressSpace.addressPrefixes", l->name);

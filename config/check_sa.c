@@ -101,62 +101,6 @@ check_both_ways(struct check *k, const struct cfg_connection *c)
 			out == 0 ? "out" : "in");
 }
 
-static bool
-address_is_ours(const struct check *k, const struct ip_addr *a)
-{
-	for (uint32_t i = 0; i < k->c->appliance.n_uplinks; i++)
-		for (uint32_t j = 0; j < k->c->appliance.uplinks[i].addresses.n; j++)
-			if (address_equal(&k->c->appliance.uplinks[i].address[j], a))
-				return true;
-	return false;
-}
-
-static const struct ip_addr *
-gateway_address(const struct check *k, const struct cfg_gateway *g, uint8_t family)
-{
-	for (uint32_t i = 0; i < g->public_ip_refs.n; i++) {
-		const struct ip_addr *a;
-
-		if (g->public_ips[i] == CFG_NONE)
-			continue;
-		a = &k->c->public_ips[g->public_ips[i]].address;
-		if (a->family == family)
-			return a;
-	}
-	return NULL;
-}
-
-/* The outer addresses: ours on an uplink, the peer's of the same family and not ours. */
-static void
-check_outer(struct check *k, const struct cfg_connection *c)
-{
-	const struct cfg_gateway *g = &k->c->gateways[c->gateway1];
-	const struct ip_addr *ours = NULL, *peer = NULL;
-	char text[ADDRESS_TEXT_MAX];
-
-	for (int i = 0; i < 2 && ours == NULL; i++) {
-		uint8_t family = i == 0 ? IP_V4 : IP_V6;
-
-		if (c->type == CONNECTION_VNET2VNET && c->gateway2 != CFG_NONE)
-			peer = gateway_address(k, &k->c->gateways[c->gateway2], family);
-		else if (c->type == CONNECTION_IPSEC && c->local_gateway != CFG_NONE)
-			peer = &k->c->local_gateways[c->local_gateway].address;
-		if (peer != NULL && peer->family == family)
-			ours = gateway_address(k, g, family);
-	}
-	if (peer == NULL || peer->family == IP_NONE)
-		return;
-	if (ours == NULL)
-		config_error(k->b->errors, c->mark, "TunnelAddressFamily",
-			"connection '%.80s': gateway '%.80s' has no public address of its peer's family", c->name,
-			g->name);
-	else if (!address_is_ours(k, ours))
-		config_error(k->b->errors, c->mark, "TunnelAddressNotOnUplink",
-			"connection '%.80s' has security associations, but %s of gateway '%.80s' is no address of an "
-			"uplink",
-			c->name, address_text(ours, text, sizeof(text)), g->name);
-}
-
 /* ---- all of them ----------------------------------------------------------------- */
 
 static int
@@ -310,7 +254,13 @@ check_connection_sas(struct check *k, struct cfg_connection *c)
 	}
 	check_both_ways(k, c);
 	if (c->n_sas > 0 && c->gateway1 != CFG_NONE)
-		check_outer(k, c);
+		check_outer(k, c, "has security associations");
+	if (c->n_sas > 0 && c->local_gateway != CFG_NONE && k->c->local_gateways[c->local_gateway].fqdn != NULL)
+		config_error(k->b->errors, c->mark, "NotSupported",
+			"connection '%.80s' has security associations given by hand: local network gateway '%.80s' "
+			"needs "
+			"a gatewayIpAddress, not an fqdn",
+			c->name, k->c->local_gateways[c->local_gateway].name);
 }
 
 int

@@ -27,10 +27,21 @@ struct config_errors {
 /* Load, resolve and check in one go. Returns 0 and *out, or -EINVAL (errors say why),
  * -ENOMEM, or -errno of open/read (also told in errors). On failure *out is NULL. */
 int config_load(const char *path, struct config **out, struct config_errors *errors);
-/* The same from memory; `path` is what errors name. Key files resolve against its folder. */
+/* The same from memory; `path` is what errors name. Key files resolve against its folder. Shared keys may
+ * stand in the text, as they may in a file that only its owner can read. */
 int config_parse(const char *path, const char *text, size_t size, struct config **out, struct config_errors *errors);
 /* Wipes keys. NULL is fine. */
 void config_free(struct config *c);
+
+/* Forget the keys of associations and the shared keys, once those that need them have them. What else there
+ * is stays. The one exception to "never changed": no one else may look at keys at this time. */
+void config_wipe_secrets(struct config *c);
+/* The path of a file that the configuration names: from its folder unless absolute, and credential:NAME is
+ * the service manager's. 0 or -ENAMETOOLONG, -EINVAL (no such credential); reason says what is wrong. */
+int config_file_path(const struct config *c, const char *written, char *full, size_t size, const char **reason);
+/* All of a file that only its owner may read, at most size bytes: a private key, a password. The caller wipes
+ * the buffer. Its length, -EINVAL for a file that is not safe, or -errno; reason says what is wrong. */
+int config_secret_read(const struct config *c, const char *written, void *buffer, size_t size, const char **reason);
 
 /* "FILE:LINE:COLUMN: CODE: text" per line. */
 void config_errors_print(const struct config_errors *errors, FILE *to);

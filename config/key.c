@@ -6,9 +6,12 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/* ---- hexadecimal ----------------------------------------------------------------- */
 
 static int
 digit(char c)
@@ -36,8 +39,10 @@ key_parse(const char *text, size_t length, uint8_t *key, size_t size)
 	return (int)(length / 2);
 }
 
+/* ---- files ----------------------------------------------------------------------- */
+
 static const char *
-file_fault(const struct stat *st)
+file_fault(const struct stat *st, size_t size)
 {
 	if (!S_ISREG(st->st_mode))
 		return "is not a regular file";
@@ -45,14 +50,14 @@ file_fault(const struct stat *st)
 		return "belongs to another user";
 	if ((st->st_mode & 0177) != 0)
 		return "is open to others or executable: its mode must be 0600 or stricter";
-	if (st->st_size > LIMIT_KEY_FILE_BYTES)
-		return "is larger than 4096 bytes";
+	if (st->st_size > 0 && (size_t)st->st_size > size)
+		return size == LIMIT_KEY_FILE_BYTES ? "is larger than 4096 bytes" : "is too large";
 	return NULL;
 }
 
 /* Looked at before it is opened too, since opening some files (devices, FIFOs) is an act in itself. */
 static int
-key_open(const char *path, const char **reason)
+secret_open(const char *path, size_t size, const char **reason)
 {
 	struct stat st;
 	int fd;
@@ -60,7 +65,7 @@ key_open(const char *path, const char **reason)
 	*reason = "cannot be opened";
 	if (stat(path, &st) < 0)
 		return -errno;
-	*reason = file_fault(&st);
+	*reason = file_fault(&st, size);
 	if (*reason != NULL)
 		return -EINVAL;
 
@@ -69,7 +74,7 @@ key_open(const char *path, const char **reason)
 	if (fd < 0)
 		return -errno;
 	if (fstat(fd, &st) == 0)
-		*reason = file_fault(&st);
+		*reason = file_fault(&st, size);
 	if (*reason != NULL) {
 		close(fd);
 		return -EINVAL;
@@ -77,46 +82,124 @@ key_open(const char *path, const char **reason)
 	return fd;
 }
 
-static int
-key_from(int fd, uint8_t *key, size_t size, const char **reason)
+int
+secret_read(const char *path, void *buffer, size_t size, const char **reason)
 {
-	char text[LIMIT_KEY_FILE_BYTES];
-	size_t length = 0, start = 0;
+	int fd = secret_open(path, size, reason);
+	size_t length = 0;
 	ssize_t n = 1;
-	int rc = -EINVAL;
 
-	while (n > 0 && length < sizeof(text)) {
-		n = read(fd, text + length, sizeof(text) - length);
+	if (fd < 0)
+		return fd;
+	while (n > 0 && length < size) {
+		n = read(fd, (char *)buffer + length, size - length);
 		if (n > 0)
 			length += (size_t)n;
 	}
-	*reason = "cannot be read";
-	if (n >= 0) {
-		while (length > 0 && strchr(" \t\r\n", text[length - 1]) != NULL)
-			length--;
-		while (start < length && strchr(" \t\r\n", text[start]) != NULL)
-			start++;
-		*reason = "does not hold one key in hexadecimal of the right length";
-		rc = key_parse(text + start, length - start, key, size);
+	close(fd);
+	if (n < 0) {
+		explicit_bzero(buffer, size);
+		*reason = "cannot be read";
+		return -EINVAL;
 	}
-	explicit_bzero(text, sizeof(text));
-	return rc;
+	return (int)length;
+}
+
+/* A name of the service manager's, which is no way out of its folder. */
+static bool
+credential_name_fits(const char *name)
+{
+	return name[0] != '\0' && name[0] != '.' && strchr(name, '/') == NULL;
+}
+
+int
+key_path(const char *folder, const char *written, char *full, size_t size, const char **reason)
+{
+	static const char credential[] = "credential:";
+	const char *name = written;
+
+	if (strncmp(written, credential, sizeof(credential) - 1) == 0) {
+		name = written + sizeof(credential) - 1;
+		folder = getenv("CREDENTIALS_DIRECTORY");
+		*reason = "is a credential, but the service manager gave none (CREDENTIALS_DIRECTORY)";
+		if (folder == NULL)
+			return -EINVAL;
+		*reason = "is no name of a credential";
+		if (!credential_name_fits(name))
+			return -EINVAL;
+	}
+	*reason = "has a name that is too long";
+	if (snprintf(full, size, "%s%s%s", name[0] == '/' ? "" : folder, name[0] == '/' ? "" : "/", name) >= (int)size)
+		return -ENAMETOOLONG;
+	return 0;
+}
+
+/* The text of a key file without white space around it. Its length, at most LIMIT_KEY_FILE_BYTES. */
+static int
+key_file_read(const char *folder, const char *path, char *text, const char **reason)
+{
+	char full[PATH_MAX];
+	int rc = key_path(folder, path, full, sizeof(full), reason);
+	int length = rc < 0 ? rc : secret_read(full, text, LIMIT_KEY_FILE_BYTES, reason);
+	int start = 0;
+
+	if (length < 0)
+		return length;
+	while (length > 0 && strchr(" \t\r\n", text[length - 1]) != NULL)
+		length--;
+	while (start < length && strchr(" \t\r\n", text[start]) != NULL)
+		start++;
+	memmove(text, text + start, (size_t)(length - start));
+	return length - start;
 }
 
 int
 key_read(const char *folder, const char *path, uint8_t *key, size_t size, const char **reason)
 {
-	char full[PATH_MAX];
-	int fd, rc;
+	char text[LIMIT_KEY_FILE_BYTES];
+	int length = key_file_read(folder, path, text, reason);
 
-	*reason = "has a name that is too long";
-	if (snprintf(full, sizeof(full), "%s%s%s", path[0] == '/' ? "" : folder, path[0] == '/' ? "" : "/", path) >=
-		(int)sizeof(full))
-		return -ENAMETOOLONG;
-	fd = key_open(full, reason);
-	if (fd < 0)
-		return fd;
-	rc = key_from(fd, key, size, reason);
-	close(fd);
-	return rc;
+	if (length >= 0) {
+		*reason = "does not hold one key in hexadecimal of the right length";
+		length = key_parse(text, (size_t)length, key, size);
+	}
+	explicit_bzero(text, sizeof(text));
+	return length;
+}
+
+/* ---- shared keys ----------------------------------------------------------------- */
+
+int
+shared_key_parse(const char *text, size_t length, char *key, const char **reason)
+{
+	*reason = "is a shared key of 1 to 255 bytes";
+	if (length == 0 || length >= CFG_SHARED_KEY_MAX)
+		return -EINVAL;
+	*reason = "is a shared key of printable ASCII without blanks at its ends";
+	if (text[0] == ' ' || text[length - 1] == ' ')
+		return -EINVAL;
+	for (size_t i = 0; i < length; i++)
+		if (text[i] < 0x20 || text[i] > 0x7e)
+			return -EINVAL;
+	*reason = "is the placeholder of a printed configuration, not a key";
+	if (length == strlen(SHARED_KEY_HIDDEN) && memcmp(text, SHARED_KEY_HIDDEN, length) == 0)
+		return -EINVAL;
+	memcpy(key, text, length);
+	key[length] = '\0';
+	return (int)length;
+}
+
+int
+shared_key_read(const char *folder, const char *path, char *key, const char **reason)
+{
+	char text[LIMIT_KEY_FILE_BYTES];
+	int length = key_file_read(folder, path, text, reason);
+
+	if (length >= 0) {
+		length = shared_key_parse(text, (size_t)length, key, reason);
+		if (length < 0)
+			*reason = "does not hold one shared key: 1 to 255 printable ASCII characters in one line";
+	}
+	explicit_bzero(text, sizeof(text));
+	return length;
 }

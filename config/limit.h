@@ -39,6 +39,10 @@
 #define LIMIT_SELECTORS 100 /* per connection */
 #define LIMIT_SAS 256       /* per connection: each resource both ways, and twice while keys change */
 #define LIMIT_RESOURCES 64
+#define LIMIT_POLICIES 1   /* M, exactly one combination */
+#define LIMIT_PROPOSALS 32 /* per connection, of IKE or ESP */
+#define LIMIT_CA_FILES 16
+#define LIMIT_FQDN 253
 
 /* the appliance */
 #define LIMIT_WORKERS 64

@@ -37,6 +37,17 @@ static const struct field config_fields[] = {
 
 const struct schema config_schema = {.noun = "configuration", .fields = config_fields};
 
+/* "dir/file" to "dir", "file" to "." */
+static char *
+folder_of(struct arena *a, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	if (slash == NULL)
+		return arena_text(a, ".", 1);
+	return arena_text(a, path, slash == path ? 1 : (size_t)(slash - path));
+}
+
 static struct config_box *
 box_new(const char *path)
 {
@@ -45,8 +56,9 @@ box_new(const char *path)
 	if (box == NULL)
 		return NULL;
 	box->config.path = arena_text(&box->arena, path, strlen(path));
+	box->config.folder = folder_of(&box->arena, path);
 	appliance_init(&box->config.appliance);
-	if (box->config.path == NULL) {
+	if (box->config.path == NULL || box->config.folder == NULL) {
 		config_free(&box->config);
 		return NULL;
 	}
@@ -64,29 +76,15 @@ config_free(struct config *c)
 	free(box);
 }
 
-/* "dir/file" to "dir", "file" to "." */
-static char *
-folder_of(struct arena *a, const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	if (slash == NULL)
-		return arena_text(a, ".", 1);
-	return arena_text(a, path, slash == path ? 1 : (size_t)(slash - path));
-}
-
 /* Tree to structs to a checked whole. Checks run on what could be bound, so that one run tells
  * as much as possible, but not on what only follows from an error told already. */
 static int
-tree_bind(struct config_box *box, const struct node *root, struct config_errors *errors)
+tree_bind(struct config_box *box, const struct node *root, bool private, struct config_errors *errors)
 {
-	struct binder b = {.arena = &box->arena, .errors = errors};
-	uint32_t loaded = 0;
-	int rc = -ENOMEM;
+	struct binder b = {.arena = &box->arena, .errors = errors, .folder = box->config.folder, .private = private};
+	uint32_t loaded;
+	int rc = bind_object(&b, &config_schema, root, &box->config);
 
-	b.folder = folder_of(&box->arena, box->config.path);
-	if (b.folder != NULL)
-		rc = bind_object(&b, &config_schema, root, &box->config);
 	loaded = errors->n;
 	if (rc == 0)
 		rc = config_check(&box->config, &b);
@@ -99,8 +97,9 @@ tree_bind(struct config_box *box, const struct node *root, struct config_errors 
 	return rc;
 }
 
-int
-config_parse(const char *path, const char *text, size_t size, struct config **out, struct config_errors *errors)
+static int
+text_load(const char *path, const char *text, size_t size, bool private, struct config **out,
+	struct config_errors *errors)
 {
 	struct config_box *box = box_new(path);
 	struct arena tree = {0};
@@ -118,7 +117,7 @@ config_parse(const char *path, const char *text, size_t size, struct config **ou
 		rc = -EINVAL;
 	}
 	if (rc == 0)
-		rc = tree_bind(box, root, errors);
+		rc = tree_bind(box, root, private, errors);
 	arena_free(&tree);
 	if (rc < 0) {
 		config_free(&box->config);
@@ -126,6 +125,12 @@ config_parse(const char *path, const char *text, size_t size, struct config **ou
 	}
 	*out = &box->config;
 	return 0;
+}
+
+int
+config_parse(const char *path, const char *text, size_t size, struct config **out, struct config_errors *errors)
+{
+	return text_load(path, text, size, true, out, errors);
 }
 
 /* The whole file, at most one byte more than the limit (tree_parse refuses it then). */
@@ -168,17 +173,20 @@ file_read(int fd, char **text, size_t *size)
 }
 
 static int
-file_open(const char *path)
+file_open(const char *path, bool *private)
 {
 	struct stat st;
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 
 	if (fd < 0)
 		return -errno;
-	if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
+	if (fstat(fd, &st) < 0)
+		st.st_mode = 0777;
+	if (S_ISDIR(st.st_mode)) {
 		close(fd);
 		return -EISDIR;
 	}
+	*private = (st.st_mode & 077) == 0;
 	return fd;
 }
 
@@ -187,7 +195,8 @@ config_load(const char *path, struct config **out, struct config_errors *errors)
 {
 	char *text = NULL;
 	size_t size = 0;
-	int fd = file_open(path);
+	bool private = false;
+	int fd = file_open(path, &private);
 	int rc = fd < 0 ? fd : file_read(fd, &text, &size);
 
 	*out = NULL;
@@ -199,7 +208,7 @@ config_load(const char *path, struct config **out, struct config_errors *errors)
 		config_error(errors, (struct cfg_mark){0}, "FileUnreadable", "%s", strerror(-rc));
 		return rc;
 	}
-	rc = config_parse(path, text, size, out, errors);
+	rc = text_load(path, text, size, private, out, errors);
 	explicit_bzero(text, size);
 	free(text);
 	return rc;

@@ -1,4 +1,4 @@
-/* Schemas of public addresses, VPN gateways, local network gateways and connections. */
+/* Schemas of public addresses, VPN gateways and local network gateways. */
 #include "config/schemas.h"
 
 #include <errno.h>
@@ -132,6 +132,14 @@ static const struct field sku_fields[] = {
 
 static const struct schema sku_schema = {.noun = "sku", .fields = sku_fields};
 
+static const struct field gateway_appliance_fields[] = {
+	CREDENTIALS(struct cfg_gateway, credentials),
+	END_OF_FIELDS,
+};
+
+static const struct schema gateway_appliance_schema = {
+	.noun = "gateway's appliance part", .fields = gateway_appliance_fields};
+
 static const char *const enabled_only[] = {"Enabled", NULL};
 
 static const struct field gateway_fields[] = {
@@ -146,6 +154,7 @@ static const struct field gateway_fields[] = {
 		.required = true,
 		.bind = bind_gateway_ip_configs,
 		.print = print_gateway_ip_configs},
+	PART("appliance", &gateway_appliance_schema),
 	IGNORED("autoScaleConfiguration"),
 	IGNORED("bgpSettings"), /* exports always have it; enableBgp says whether it counts */
 	IGNORED("inboundDnsForwardingEndpoint"),
@@ -201,112 +210,19 @@ static const struct field local_gateway_fields[] = {
 	ID(struct cfg_local_gateway),
 	{.key = "gatewayIpAddress",
 		.type = FIELD_ADDRESS,
-		.required = true,
+		.or_empty = true,
 		.offset = offsetof(struct cfg_local_gateway, address)},
+	{.key = "fqdn",
+		.type = FIELD_TEXT,
+		.or_empty = true,
+		.offset = offsetof(struct cfg_local_gateway, fqdn),
+		.max = LIMIT_FQDN},
 	PART("localNetworkAddressSpace", &local_space_schema),
 	IGNORED("bgpSettings"), /* without meaning while no connection can enable BGP */
-	REFUSED("fqdn"),
 	END_OF_FIELDS,
 };
 
 const struct schema local_gateway_schema = {.noun = "local network gateway",
 	.fields = local_gateway_fields,
 	.size = sizeof(struct cfg_local_gateway),
-	.resource = true};
-
-/* ---- connections ----------------------------------------------------------------- */
-
-static const char *const connection_words[] = {"IPsec", "Vnet2Vnet", NULL};
-static const char *const default_only[] = {"Default", NULL};
-static const char *const psk_only[] = {"PSK", NULL};
-static const char *const default_dpd[] = {"45", "0", NULL};
-
-static const struct field selector_fields[] = {
-	PREFIXES("localAddressRanges", struct cfg_selector, local, LIMIT_SPACE_PREFIXES),
-	PREFIXES("remoteAddressRanges", struct cfg_selector, remote, LIMIT_SPACE_PREFIXES),
-	END_OF_FIELDS,
-};
-
-static const struct schema selector_schema = {
-	.noun = "traffic selector policy", .fields = selector_fields, .size = sizeof(struct cfg_selector)};
-
-static const struct field connection_appliance_fields[] = {
-	{.key = "securityAssociations",
-		.type = FIELD_LIST,
-		.offset = offsetof(struct cfg_connection, sas),
-		.count = offsetof(struct cfg_connection, n_sas),
-		.max = LIMIT_SAS,
-		.schema = &sa_schema},
-	ZERO_OR("mtu", struct cfg_connection, mtu, 576, 9000),
-	ZERO_OR("tcpMss", struct cfg_connection, tcp_mss, 216, 8960),
-	FLAG("copyDscp", struct cfg_connection, copy_dscp),
-	FLAG("copyDf", struct cfg_connection, copy_df),
-	END_OF_FIELDS,
-};
-
-static const struct schema connection_appliance_schema = {
-	.noun = "connection's appliance part", .fields = connection_appliance_fields};
-
-static const struct field connection_fields[] = {
-	NAME(struct cfg_connection),
-	ID(struct cfg_connection),
-	{.key = "connectionType",
-		.type = FIELD_WORD,
-		.required = true,
-		.offset = offsetof(struct cfg_connection, type),
-		.size = MEMBER_SIZE(struct cfg_connection, type),
-		.words = connection_words},
-	{.key = "virtualNetworkGateway1",
-		.type = FIELD_REF,
-		.required = true,
-		.offset = offsetof(struct cfg_connection, gateway1_ref)},
-	REF("virtualNetworkGateway2", struct cfg_connection, gateway2_ref),
-	REF("localNetworkGateway2", struct cfg_connection, local_gateway_ref),
-	NUMBER("routingWeight", struct cfg_connection, routing_weight, 0, 32000),
-	FLAG("usePolicyBasedTrafficSelectors", struct cfg_connection, policy_based),
-	{.key = "trafficSelectorPolicies",
-		.type = FIELD_LIST,
-		.offset = offsetof(struct cfg_connection, selectors),
-		.count = offsetof(struct cfg_connection, n_selectors),
-		.max = LIMIT_SELECTORS,
-		.schema = &selector_schema},
-	PART("appliance", &connection_appliance_schema),
-	/* Keys are given by hand in this version: nothing of IKE is in force, exported defaults pass. */
-	IGNORED("connectionProtocol"),
-	IGNORED("connectionStatus"),
-	IGNORED("egressBytesTransferred"),
-	IGNORED("ingressBytesTransferred"),
-	IGNORED("tunnelConnectionStatus"),
-	REFUSED_UNLESS("authenticationType", psk_only),
-	REFUSED("authorizationKey"),
-	REFUSED("certificateAuthentication"),
-	REFUSED_UNLESS("connectionMode", default_only),
-	REFUSED_UNLESS("dpdTimeoutSeconds", default_dpd),
-	REFUSED("egressNatRules"),
-	REFUSED("enableBgp"),
-	REFUSED("enablePrivateLinkFastPath"),
-	REFUSED("expressRouteGatewayBypass"),
-	REFUSED("gatewayCustomBgpIpAddresses"),
-	REFUSED("ingressNatRules"),
-	REFUSED("ipsecPolicies"),
-	REFUSED("peer"),
-	REFUSED("sharedKey"),
-	REFUSED("tunnelProperties"),
-	REFUSED("useLocalAzureIpAddress"),
-	END_OF_FIELDS,
-};
-
-static void
-connection_init(void *object)
-{
-	struct cfg_connection *c = object;
-
-	c->gateway1 = c->gateway2 = c->local_gateway = CFG_NONE;
-	c->copy_dscp = c->copy_df = true;
-}
-
-const struct schema connection_schema = {.noun = "connection",
-	.fields = connection_fields,
-	.size = sizeof(struct cfg_connection),
-	.init = connection_init,
 	.resource = true};

@@ -72,6 +72,17 @@ print_refs(struct json *j, const struct cfg_strings *refs)
 	json_close(j, ']');
 }
 
+static void
+print_texts(struct json *j, const struct cfg_strings *texts)
+{
+	json_open(j, '[');
+	for (uint32_t i = 0; i < texts->n; i++) {
+		json_item(j);
+		json_text(j, texts->s[i]);
+	}
+	json_close(j, ']');
+}
+
 static bool
 item_is_default_rule(const struct field *f, const void *item)
 {
@@ -118,6 +129,7 @@ field_is_silent(const struct field *f, const void *object)
 	case FIELD_PREFIXES:
 		return ((const struct cfg_prefixes *)at)->n == 0;
 	case FIELD_REFS:
+	case FIELD_TEXTS:
 		return ((const struct cfg_strings *)at)->n == 0;
 	case FIELD_IGNORED:
 	case FIELD_REFUSED:
@@ -169,6 +181,9 @@ print_value(struct json *j, const struct field *f, const void *object)
 		break;
 	case FIELD_REFS:
 		print_refs(j, (const struct cfg_strings *)at);
+		break;
+	case FIELD_TEXTS:
+		print_texts(j, (const struct cfg_strings *)at);
 		break;
 	case FIELD_LIST:
 		print_list(j, f, object);

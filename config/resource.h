@@ -287,10 +287,10 @@ struct cfg_ike {
 	enum cfg_connection_protocol protocol;
 	enum cfg_connection_mode mode;
 	enum cfg_authentication authentication;
-	char shared_key[CFG_SHARED_KEY_MAX]; /* from sharedKeyFile; wiped once charon has it */
-	uint16_t shared_key_len;
-	char *shared_key_file;             /* as written: a path, or credential:NAME of systemd */
-	struct cfg_ipsec_policy *policies; /* one, or none: the profile's */
+	char shared_key[CFG_SHARED_KEY_MAX]; /* printable, NUL behind it; config_wipe_secrets() once charon has it */
+	uint16_t shared_key_len;             /* stays when the key is wiped */
+	char *shared_key_file;               /* as written: a path, or credential:NAME of systemd */
+	struct cfg_ipsec_policy *policies;   /* one, or none: the profile's */
 	uint32_t n_policies;
 	uint16_t dpd_s; /* dpdTimeoutSeconds, 45 by default */
 	/* appliance part */
@@ -362,7 +362,9 @@ struct cfg_connection {
 	bool policy_based;              /* usePolicyBasedTrafficSelectors */
 	struct cfg_selector *selectors; /* trafficSelectorPolicies; empty = any to any */
 	uint32_t n_selectors;
-	bool uses_ike; /* by config_check: no SAs given by hand */
+	/* By config_check: this appliance negotiates this connection's keys. false: SAs given by hand, or no
+	 * keys at all (it carries nothing), or the other side's object of a Vnet2Vnet pair. */
+	bool uses_ike;
 	struct cfg_ike ike;
 	/* appliance part */
 	struct cfg_sa *sas;
@@ -467,7 +469,7 @@ struct cfg_appliance {
 };
 
 struct config {
-	char *path;
+	char *path, *folder; /* the file, and where it stands: names of key files start there */
 	struct cfg_appliance appliance;
 	struct cfg_vnet *vnets;
 	uint32_t n_vnets;

@@ -15,7 +15,9 @@ extern const struct schema nic_schema;
 extern const struct schema public_ip_schema;
 extern const struct schema gateway_schema;
 extern const struct schema local_gateway_schema;
+/* load_connection.c */
 extern const struct schema connection_schema;
+extern const struct schema policy_schema;
 /* load_sa.c */
 extern const struct schema sa_schema;
 /* load_appliance.c */
@@ -27,12 +29,26 @@ extern const struct schema config_schema;
 /* Words by enum value, NULL at the end. */
 extern const char *const encryption_words[];
 extern const char *const integrity_words[];
+extern const char *const ike_encryption_words[];
+extern const char *const ike_integrity_words[];
+extern const char *const dh_group_words[];
+extern const char *const ipsec_encryption_words[];
+extern const char *const ipsec_integrity_words[];
+extern const char *const pfs_group_words[];
 extern const char *const driver_words[];
 extern const char *const peering_state_words[];
 extern const char *const next_hop_words[];
 
 /* A side of a rule no key spoke of yet; config_check() refuses what is left so. */
 #define TAG_UNSET ((enum cfg_tag)99)
+
+/* A connection that does not say: its gateway's type decides. */
+#define PROTOCOL_UNSET ((enum cfg_connection_protocol)99)
+
+/* The keys of a struct cfg_credentials among those of another object. */
+#define CREDENTIALS(s, m)                                                                                              \
+	TEXT("certificate", s, m.certificate, LIMIT_PATH), TEXT("privateKeyFile", s, m.key_file, LIMIT_PATH),          \
+		TEXTS("caFiles", s, m.ca_files, LIMIT_CA_FILES), TEXT("localId", s, m.local_id, LIMIT_PATH)
 
 /* Print an {"id": REF} or a list of them. */
 void print_ref(struct json *j, const char *ref);

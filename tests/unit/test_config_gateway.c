@@ -61,16 +61,8 @@ connections(void **state)
 			NULL},
 		{CONNECTION("connectionType: ExpressRoute"), "InvalidValue", 13, "IPsec, Vnet2Vnet"},
 		{CONNECTION("localNetworkGateway2: l"), "MissingKey", 13, "connectionType"},
-		{CONNECTION("connectionType: IPsec, localNetworkGateway2: l, sharedKey: secret"), "NotSupported", 13,
-			"sharedKey"},
-		{CONNECTION("connectionType: IPsec, localNetworkGateway2: l, ipsecPolicies: [{dhGroup: DHGroup14}]"),
-			"NotSupported", 13, "ipsecPolicies"},
 		{CONNECTION("connectionType: IPsec, localNetworkGateway2: l, enableBgp: true"), "NotSupported", 13,
 			"enableBgp"},
-		{CONNECTION("connectionType: IPsec, localNetworkGateway2: l, connectionMode: InitiatorOnly"),
-			"NotSupported", 13, "Default"},
-		{CONNECTION("connectionType: IPsec, localNetworkGateway2: l, dpdTimeoutSeconds: 30"), "NotSupported",
-			13, "'45'"},
 		{CONNECTION("connectionType: IPsec, localNetworkGateway2: l, trafficSelectorPolicies: "
 			    "[{localAddressRanges: "
 			    "[10.0.0.0/16]}]"),

@@ -346,10 +346,7 @@ unsupported_is_refused(void **state)
 		{"routeTables: [{name: t, routes: [{name: r, addressPrefix: 10.0.0.0/8, nextHopType: None, ",
 			"hasBgpOverride", "true", "false"},
 		{"networkSecurityGroups: [{name: n, ", "flushConnection", "true", "false"},
-		{"localNetworkGateways: [{name: l, gatewayIpAddress: 192.0.2.1, localNetworkAddressSpace: "
-		 "{addressPrefixes: "
-		 "[10.0.0.0/8]}, ",
-			"fqdn", "x.example", "''"},
+		{"publicIPAddresses: [{name: i, ipAddress: 192.0.2.1, ", "natGateway", "{id: x}", "null"},
 	};
 	char text[1024];
 
