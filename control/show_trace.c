@@ -17,6 +17,9 @@ punt_class_text(uint32_t class)
 		[PUNT_ECHO] = "echo to the appliance",
 		[PUNT_ICMP_ERROR] = "an ICMP error is due",
 		[PUNT_LOCAL] = "to the appliance itself",
+		[PUNT_BFD] = "BFD to the appliance",
+		[PUNT_IKE] = "IKE to the appliance",
+		[PUNT_BGP] = "BGP to the appliance",
 	};
 
 	return class < PUNT_CLASS_COUNT ? text[class] : "unknown class";

@@ -17,6 +17,7 @@
 #include "config/address.h"
 #include "config/config.h"
 #include "dataplane/drop.h"
+#include "dataplane/punt.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -277,8 +278,6 @@ void sa_free(struct sa *sa);
 
 /* ---- the running dataplane ---------------------------------------------------------- */
 
-enum punt_class { PUNT_NEIGHBOUR, PUNT_ARP_ND, PUNT_ECHO, PUNT_ICMP_ERROR, PUNT_LOCAL, PUNT_CLASS_COUNT };
-
 struct trace_record;
 
 enum sa_event_kind { SA_EVENT_SOFT, SA_EVENT_HARD, SA_EVENT_EXHAUSTED, SA_EVENT_RESERVE_LOW, SA_EVENT_REMOTE_PORT };
@@ -303,9 +302,10 @@ struct dataplane_events {
 	void *context;
 	void (*sa_event)(void *context, const struct sa_event *e);
 	void (*tunnel_miss)(void *context, const struct tunnel_miss *m);
-	/* A packet to an address of ours that a daemon in the control namespace waits for; l3 is valid during the call.
-	 */
-	void (*local_packet)(void *context, uint16_t iface, const uint8_t *l3, uint16_t length);
+	/* A packet to an address of the uplink iface that a daemon in the control namespace may wait for, or an ICMP
+	 * error about what it sent (PUNT_LOCAL); l3 is valid during the call. False: nobody does, the sender hears of
+	 * it. */
+	bool (*local_packet)(void *context, enum punt_class class, uint16_t iface, const uint8_t *l3, uint16_t length);
 	void (*trace)(void *context, const struct trace_record *record);
 };
 
@@ -321,8 +321,9 @@ int dataplane_start(struct dataplane *dp, struct view *first, const struct datap
 int dataplane_publish(struct dataplane *dp, struct view *v);
 /* The newest published view. Valid until the next dataplane_poll after another publish. */
 const struct view *dataplane_view(const struct dataplane *dp);
-/* Sends an IP packet that a daemon made, from an address of ours on iface (an uplink). Copied. -ENOBUFS, -EMSGSIZE,
- * -EINVAL: no IP packet, or not from this interface's addresses. */
+/* Sends an IP packet that a daemon made, from an address of ours on iface (an uplink), never through a tunnel. Copied.
+ * -EINVAL: no IP packet, ESP, not from this interface's addresses, or to a group; -EMSGSIZE: larger than the uplink's
+ * MTU; -ENOBUFS: no buffer, or the worker is behind with control's orders. */
 int dataplane_send_local(struct dataplane *dp, uint16_t iface, const uint8_t *l3, uint16_t length);
 /* Every millisecond or so: drains events and punted packets (ARP, ND, echo, ICMP errors, waiting
  * packets), ages neighbours and flows, frees retired views. Bounded work. Returns packets handled. */

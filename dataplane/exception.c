@@ -2,7 +2,7 @@
  *
  * Every mbuf ends in exactly one place: sent on (echo, and what waited for its neighbour), or
  * dropped with the reason that was found, HANDLED when all is well. Answers other than echo go
- * out in buffers of their own.
+ * out in buffers of their own; daemons get copies.
  */
 #include "dataplane/exception.h"
 #include "dataplane/arp.h"
@@ -367,10 +367,38 @@ take_arp_nd(struct dataplane *dp, const struct event *e)
 	dataplane_drop(dp, e->m, r);
 }
 
+/* ---- to daemons ------------------------------------------------------------------------------- */
+
+static bool
+daemon_takes(struct dataplane *dp, const struct event *e)
+{
+	const uint8_t *d = rte_pktmbuf_mtod_offset(e->m, const uint8_t *, e->l3_off);
+	const struct dataplane_events *to = &dp->events;
+	struct ip_summary ip;
+
+	return to->local_packet && e->l3_off < e->m->data_len && ip_read(d, e->m->data_len - e->l3_off, &ip) &&
+	       to->local_packet(to->context, (enum punt_class)e->class, e->iface, d, ip.length);
+}
+
+/* Where nobody listens, the sender hears of it. */
+static void
+take_local(struct dataplane *dp, const struct event *e)
+{
+	struct event refused = *e;
+
+	if (daemon_takes(dp, e)) {
+		dp->exception->stats.to_daemons++;
+		dataplane_drop(dp, e->m, DROP_HANDLED);
+		return;
+	}
+	refused.reason = DROP_NOT_FOR_US;
+	exception_error(dp, &refused);
+}
+
 void
 exception_take(struct dataplane *dp, const struct event *e)
 {
-	struct event local = *e;
+	struct event other = *e;
 
 	switch ((enum punt_class)e->class) {
 	case PUNT_NEIGHBOUR:
@@ -386,10 +414,17 @@ exception_take(struct dataplane *dp, const struct event *e)
 		exception_error(dp, e);
 		return;
 	case PUNT_LOCAL:
+		if (e->reason != DROP_HANDLED) /* no error about what daemons sent */
+			break;
+		/* fall through */
+	case PUNT_BFD:
+	case PUNT_IKE:
+	case PUNT_BGP:
+		take_local(dp, e);
+		return;
 	case PUNT_CLASS_COUNT:
 		break;
 	}
-	/* Nothing of ours listens yet. */
-	local.reason = DROP_NOT_FOR_US;
-	exception_error(dp, &local);
+	other.reason = DROP_NOT_FOR_US;
+	exception_error(dp, &other);
 }

@@ -1,8 +1,9 @@
 /* The exception path on the control thread: what workers punt is answered here.
  *
  * ARP and ND to our addresses, echo to ourselves, ICMP errors due, packets that wait for a
- * neighbour. Each class is rate-limited at the worker, ICMP errors here once more over all
- * workers; work per call is bounded. Nothing that came from the wire is trusted.
+ * neighbour, what daemons in the control namespace wait for. Each class is rate-limited at the worker,
+ * ICMP errors here once more over all workers; work per call is bounded. Nothing that came from the wire
+ * is trusted.
  */
 #pragma once
 
@@ -12,6 +13,7 @@ struct exception_stats {
 	uint64_t conflicts; /* somebody else claims an address of ours */
 	uint64_t arp_answers, nd_answers, router_answers, echo_answers;
 	uint64_t icmp_errors, icmp_errors_limited;
+	uint64_t to_daemons;
 };
 
 struct exception *exception_create(struct dataplane *dp);

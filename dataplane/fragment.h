@@ -4,7 +4,7 @@
  * and TCP flags of its first fragment (virtual reassembly), so all meet the same verdict; those
  * that come before the first wait for it, bounded in number and time. What overlaps is dropped
  * with the rest of its datagram (RFC 5722, and the same for IPv4); what repeats is dropped alone.
- * Fragments addressed to ourselves that may carry ESP are reassembled whole.
+ * Fragments addressed to ourselves that may carry ESP are reassembled whole; those of IKE go to control.
  *
  * All fragments of a datagram have to come to the same worker (RSS and the hand-off spread
  * fragments by address) and through the same interface.
@@ -28,7 +28,7 @@ bool fragments_due(const struct fragment_table *t, uint64_t now);
  * BURST_MAX: the rest waits for the next burst). After esp_open, before nsg_out. */
 void fragments_virtual(struct worker *w, struct burst *b);
 /* Outer fragments to one of our uplink addresses, ESP or UDP: reassembled into one mbuf and parsed
- * anew, or kept, or dropped. Between parse and esp_open. Other packets are left alone. */
+ * anew, or kept, or dropped; IKE's are punted. Between parse and esp_open. Other packets are left alone. */
 void fragments_reassemble(struct worker *w, struct burst *b);
 
 /* Split p (already routed, link header not yet written) into IPv4 fragments of at most mtu bytes; the pieces

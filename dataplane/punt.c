@@ -1,7 +1,9 @@
 /* Punting: what a worker cannot decide alone goes to control, rate-limited by class.
  *
  * Worker only. The mbuf changes hands through the up channel. Buckets are refilled by TSC; a class
- * over its rate loses its packets here, before they can crowd out the other classes.
+ * over its rate loses its packets here, before they can crowd out the other classes. A thousand peers
+ * that begin to speak IKE at once are no flood yet, so its burst is as large as the ring; but daemons'
+ * packets leave a part of the ring to what keeps neighbours and BFD sessions alive.
  */
 #include "dataplane/trace.h"
 #include "dataplane/worker.h"
@@ -9,12 +11,16 @@
 /* Packets per second and burst of each class, per worker. */
 static const struct {
 	uint32_t rate, burst;
+	bool yields;
 } limits[PUNT_CLASS_COUNT] = {
-	[PUNT_NEIGHBOUR] = {20000, 512},
-	[PUNT_ARP_ND] = {10000, 512},
-	[PUNT_ECHO] = {2000, 128},
-	[PUNT_ICMP_ERROR] = {1000, 64},
-	[PUNT_LOCAL] = {1000, 64},
+	[PUNT_NEIGHBOUR] = {20000, 512, false},
+	[PUNT_ARP_ND] = {10000, 512, false},
+	[PUNT_ECHO] = {2000, 128, false},
+	[PUNT_ICMP_ERROR] = {1000, 64, false},
+	[PUNT_LOCAL] = {1000, 64, false},
+	[PUNT_BFD] = {5000, 256, false},
+	[PUNT_IKE] = {5000, 1024, true},
+	[PUNT_BGP] = {5000, 256, true},
 };
 
 static bool
@@ -37,7 +43,14 @@ refuse(struct worker *w, struct packet *p, enum punt_class class, enum drop_reas
 {
 	bool due = class == PUNT_ICMP_ERROR;
 
+	w->punts[class].dropped++;
 	drop(w, p, due ? reason : why);
+}
+
+static bool
+ring_has_room(struct worker *w, enum punt_class class)
+{
+	return !limits[class].yields || channel_room(&w->up) > w->up.mask / 4;
 }
 
 void
@@ -68,11 +81,12 @@ punt(struct worker *w, struct packet *p, enum punt_class class, enum drop_reason
 		trace_note(p, trace_stage(p), TRACE_PUNTED, out ? out : p->iface, NAME_NONE, class);
 		trace_end(w, p);
 	}
-	if (!channel_put(&w->up, &e, sizeof(e))) {
+	if (!ring_has_room(w, class) || !channel_put(&w->up, &e, sizeof(e))) {
 		refuse(w, p, class, DROP_PUNT_FULL, reason);
 		return;
 	}
 	w->stats.punted++;
+	w->punts[class].packets++;
 }
 
 bool

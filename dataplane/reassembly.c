@@ -2,9 +2,14 @@
  *
  * The first fragment's buffer takes the others' payload behind its own; what does not fit into one
  * buffer is dropped by name. ECN by RFC 3168 section 5.3.
+ *
+ * IKE messages may be larger than a buffer (certificates), and nobody here reads them: once the first
+ * fragment has shown that they are IKE, all go to control as they came, and the kernel behind it makes
+ * them whole.
  */
 #include "dataplane/checksum.h"
 #include "dataplane/fragment_table.h"
+#include "dataplane/listener.h"
 #include "dataplane/trace.h"
 
 #include <netinet/in.h>
@@ -16,24 +21,12 @@
 enum ecn { ECN_NONE = 0, ECN_CONGESTION = 3 };
 
 static bool
-address_is_ours(const struct iface *i, const struct packet *p)
-{
-	uint8_t family = packet_family(p);
-	const uint8_t *dst = packet_destination(p);
-
-	for (uint8_t n = 0; n < i->n_prefixes; n++)
-		if (i->address[n].family == family && memcmp(i->address[n].b, dst, family == IP_V6 ? 16 : 4) == 0)
-			return true;
-	return false;
-}
-
-static bool
 wanted(const struct worker *w, const struct packet *p)
 {
 	const struct iface *i = &w->view->iface[p->iface];
 
 	return (p->flags & PKT_FRAGMENT) && (p->protocol == IPPROTO_ESP || p->protocol == IPPROTO_UDP) &&
-	       i->kind == IFACE_UPLINK && address_is_ours(i, p);
+	       i->kind == IFACE_UPLINK && packet_to_iface(i, p);
 }
 
 /* The whole packet begins where the first fragment did, without the IPv6 fragment header. */
@@ -144,6 +137,37 @@ make_whole(struct worker *w, struct datagram *d, struct packet *p)
 }
 
 static bool
+is_ike(const struct datagram *d, const struct packet *p)
+{
+	return d->first || (!(p->flags & PKT_LATER_FRAGMENT) && listener_class(p) == PUNT_IKE);
+}
+
+static void
+punt_fragment(struct worker *w, struct packet *p)
+{
+	p->iface &= w->view->iface_mask; /* perhaps of another view */
+	punt(w, p, PUNT_IKE, DROP_NOT_FOR_US, IFACE_NONE, NULL, 0);
+}
+
+static void
+punt_datagram(struct worker *w, struct datagram *d, struct packet *p)
+{
+	struct held *h;
+
+	if (!d->first)
+		datagram_open(w, d);
+	while ((h = STAILQ_FIRST(&d->held))) {
+		STAILQ_REMOVE_HEAD(&d->held, link);
+		punt_fragment(w, &h->p);
+		STAILQ_INSERT_HEAD(&w->fragments->held_free, h, link);
+	}
+	d->n_held = 0;
+	punt_fragment(w, p);
+	if (datagram_complete(d))
+		datagram_close(w, d, DROP_HANDLED);
+}
+
+static bool
 collect(struct worker *w, struct packet *p)
 {
 	struct fragment f;
@@ -151,6 +175,10 @@ collect(struct worker *w, struct packet *p)
 
 	if (!d)
 		return false;
+	if (is_ike(d, p)) {
+		punt_datagram(w, d, p);
+		return false;
+	}
 	if (unlikely(p->flags & PKT_TRACED))
 		trace_end(w, p);
 	if (!datagram_hold(w, d, p, &f)) { /* with a hole it will never be whole */

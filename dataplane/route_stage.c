@@ -2,19 +2,37 @@
  *
  * Worker only. What is for ourselves leaves for control.
  */
+#include "dataplane/listener.h"
 #include "dataplane/route.h"
 #include "dataplane/worker.h"
 
 #include <netinet/in.h>
 
+/* From outside, to the very uplink it came in by: a daemon may wait for it. */
+static bool
+from_peer(const struct worker *w, const struct packet *p)
+{
+	const struct iface *i = &w->view->iface[p->iface];
+
+	return i->kind == IFACE_UPLINK && !(p->flags & PKT_LOCAL) && packet_to_iface(i, p);
+}
+
 static void
 deliver_local(struct worker *w, struct packet *p)
 {
+	enum punt_class class = PUNT_LOCAL;
+	enum drop_reason reason = DROP_NOT_FOR_US;
 	uint8_t type = p->l3[p->l4_off];
-	bool echo = !(p->flags & PKT_FRAGMENT) &&
-		    ((p->protocol == IPPROTO_ICMP && type == 8) || (p->protocol == IPPROTO_ICMPV6 && type == 128));
 
-	punt(w, p, echo ? PUNT_ECHO : PUNT_LOCAL, DROP_NOT_FOR_US, IFACE_NONE, NULL, 0);
+	if (!(p->flags & PKT_FRAGMENT)) {
+		if ((p->protocol == IPPROTO_ICMP && type == 8) || (p->protocol == IPPROTO_ICMPV6 && type == 128))
+			class = PUNT_ECHO;
+		else if (from_peer(w, p))
+			class = listener_class(p);
+		if (class == PUNT_LOCAL && from_peer(w, p) && listener_error(p))
+			reason = DROP_HANDLED;
+	}
+	punt(w, p, class, reason, IFACE_NONE, NULL, 0);
 }
 
 /* A destination that cannot be reached is told to the sender. What somebody wants dropped is not: next hop None,

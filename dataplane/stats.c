@@ -53,6 +53,16 @@ dataplane_worker_stats(const struct dataplane *dp, uint16_t worker, struct worke
 		out->dropped += w->drops[r];
 }
 
+void
+dataplane_punts(const struct dataplane *dp, enum punt_class class, struct punt_count *out)
+{
+	*out = (struct punt_count){0};
+	for (uint16_t i = 0; i < dp->n_workers; i++) {
+		out->packets += dp->worker[i]->punts[class].packets;
+		out->dropped += dp->worker[i]->punts[class].dropped;
+	}
+}
+
 static uint64_t
 dropped_by_reason(const struct dataplane *dp, enum drop_reason r)
 {

@@ -70,6 +70,7 @@ struct worker {
 	uint64_t drops[DROP_REASON_COUNT];
 	struct named_drop named[NAMED_DROPS];
 	uint64_t punt_tokens[PUNT_CLASS_COUNT], punt_refill[PUNT_CLASS_COUNT];
+	struct punt_count punts[PUNT_CLASS_COUNT];
 	struct trace_state *trace; /* trace.c */
 	struct tx_buffer tx[PORTS_MAX];
 	struct burst burst;

@@ -74,7 +74,8 @@ make_whole(struct whole *p, bool v6, uint8_t protocol, uint16_t size, uint32_t i
 		p->d[9] = protocol;
 		memcpy(p->d + 12, "\xc0\0\x02\x09\xc0\0\x02\x01", 8);
 	}
-	if (protocol == IPPROTO_UDP) { /* a length that parse() takes */
+	if (protocol == IPPROTO_UDP) { /* no IKE, and a length that parse() takes */
+		p->d[p->header + 2] = 0x40;
 		p->d[p->header + 4] = 0x7f;
 		p->d[p->header + 5] = 0xff;
 	}
@@ -695,6 +696,72 @@ reassembles_ours_only(void **unused)
 }
 
 static void
+make_ike(struct whole *p, bool v6, uint16_t port, uint32_t id)
+{
+	make_whole(p, v6, IPPROTO_UDP, 3000, id);
+	p->d[p->header + 2] = (uint8_t)(port >> 8);
+	p->d[p->header + 3] = (uint8_t)port;
+	memset(p->d + p->header + 8, 0, 4);
+}
+
+static void
+ike_goes_as_it_came(void **unused)
+{
+	static struct whole p;
+
+	for (uint32_t round = 0; round < 4; round++) {
+		start(64);
+		make_ike(&p, round & 1, round & 2 ? 4500 : 500, 7);
+		assert_int_equal(collect(2, &p, 0, 1480, true, 0), 0);
+		assert_int_equal(stub_punts[PUNT_IKE], 1);
+		assert_int_equal(collect(2, &p, 1480, 1480, true, 0), 0);
+		assert_int_equal(collect(2, &p, 1480, 1480, true, 0), 0); /* repeated: alone */
+		assert_int_equal(collect(2, &p, 2960, 40, false, 0), 0);
+		assert_int_equal(stub_punts[PUNT_IKE], 3);
+		assert_int_equal(drops(DROP_FRAGMENT_MALFORMED), 1);
+
+		/* The datagram is forgotten with its last part; what waits for the first goes with it. */
+		assert_int_equal(collect(2, &p, 2960, 40, false, 0), 0);
+		assert_int_equal(collect(2, &p, 1480, 1480, true, 0), 0);
+		assert_int_equal(stub_punts[PUNT_IKE], 3);
+		assert_int_equal(collect(2, &p, 0, 1480, true, 0), 0);
+		assert_int_equal(stub_punts[PUNT_IKE], 6);
+		assert_int_equal(rte_mempool_in_use_count(w->pool), 0);
+		/* The last part never comes. */
+		assert_int_equal(collect(2, &p, 0, 1480, true, 0), 0);
+		w->now += TIMEOUT;
+		assert_int_equal(collect(2, &p, 1480, 1480, true, 0), 0);
+		assert_int_equal(stub_punts[PUNT_IKE], 7);
+		stop();
+	}
+}
+
+static void
+esp_in_udp_is_no_ike(void **unused)
+{
+	static struct whole p;
+
+	start(64);
+	make_ike(&p, false, 4500, 7);
+	p.size = 900;
+	p.d[p.header + 4] = 0;
+	p.d[p.header + 5] = 100;
+	p.d[p.header + 8] = 1; /* an SPI */
+	assert_int_equal(collect(2, &p, 0, 800, true, 0), 0);
+	assert_int_equal(collect(2, &p, 800, 100, false, 0), 1);
+	finish_burst();
+	p.d[p.header + 8] = 0; /* too early to tell: made whole, and looked at again */
+	assert_int_equal(collect(2, &p, 0, 8, true, 0), 0);
+	assert_int_equal(collect(2, &p, 8, 892, false, 0), 1);
+	finish_burst();
+	p.d[19] = 77; /* through us */
+	assert_int_equal(collect(2, &p, 0, 800, true, 0), 1);
+	assert_int_equal(stub_punts[PUNT_IKE], 0);
+	finish_burst();
+	stop();
+}
+
+static void
 too_long_for_a_buffer(void **unused)
 {
 	static struct whole p;
@@ -914,6 +981,8 @@ main(void)
 		cmocka_unit_test(passed_never_overlap),
 		cmocka_unit_test(reassembly_oracle),
 		cmocka_unit_test(reassembles_ours_only),
+		cmocka_unit_test(ike_goes_as_it_came),
+		cmocka_unit_test(esp_in_udp_is_no_ike),
 		cmocka_unit_test(too_long_for_a_buffer),
 		cmocka_unit_test(congestion_survives),
 		cmocka_unit_test(splits),

@@ -19,6 +19,7 @@
 static struct worker stub_worker;
 static struct view stub_view;
 static struct iface stub_iface[4];
+static uint32_t stub_punts[PUNT_CLASS_COUNT];
 
 void
 drop(struct worker *w, struct packet *p, enum drop_reason reason)
@@ -31,6 +32,7 @@ void
 punt(struct worker *w, struct packet *p, enum punt_class class, enum drop_reason reason, uint16_t out,
 	const struct ip_addr *address, uint16_t mtu)
 {
+	stub_punts[class]++;
 	drop(w, p, reason);
 }
 
@@ -47,6 +49,7 @@ stub_worker_start(void)
 
 	memset(w, 0, sizeof(*w));
 	memset(stub_iface, 0, sizeof(stub_iface));
+	memset(stub_punts, 0, sizeof(stub_punts));
 	stub_view = (struct view){.iface = stub_iface, .iface_mask = 3, .n_ifaces = 4};
 	w->view = &stub_view;
 	w->now = 1000;

@@ -1,0 +1,49 @@
+/* What daemons in the control namespace send. Control thread.
+ *
+ * Their packets leave by the uplink whose address they bear, as our own packets do: the uplink's hop finds the next one
+ * by the dataplane's tables, whatever the kernel behind the daemon believes. Nothing is taken on trust: a daemon is a
+ * process of its own, and only an IP packet from the uplink's address leaves, no group's traffic of a kernel, and no
+ * ESP, whose numbers are the workers' alone.
+ */
+#include "dataplane/esp.h"
+#include "dataplane/frame.h"
+#include "dataplane/icmp.h"
+
+#include <errno.h>
+
+#define ORDERS_RESERVED 128 /* places in the worker's ring that are left to views and answers */
+
+static bool
+may_send(const struct iface *i, const struct ip_summary *ip)
+{
+	return i->kind == IFACE_UPLINK && iface_owns(i, &ip->source) && !address_link_local(&ip->source) &&
+	       !address_multicast(&ip->destination) && !address_unspecified(&ip->destination) &&
+	       ip->protocol != ESP_PROTOCOL;
+}
+
+int
+dataplane_send_local(struct dataplane *dp, uint16_t iface, const uint8_t *l3, uint16_t length)
+{
+	const struct iface *i = frame_iface(dp, iface);
+	struct ip_summary ip;
+	struct rte_mbuf *m;
+	char *room;
+
+	if (!ip_read(l3, length, &ip) || !may_send(i, &ip))
+		return -EINVAL;
+	if (ip.length > i->mtu)
+		return -EMSGSIZE;
+	if (channel_room(&dp->worker[0]->down) <= ORDERS_RESERVED)
+		return -ENOBUFS;
+	m = frame_new(dp);
+	if (m == NULL)
+		return -ENOBUFS;
+	room = rte_pktmbuf_append(m, ip.length);
+	if (room == NULL) {
+		rte_pktmbuf_free(m);
+		return -EMSGSIZE;
+	}
+	memcpy(room, l3, ip.length);
+	dataplane_send_packet(dp, i->id, m, 0);
+	return 0;
+}
