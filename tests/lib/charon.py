@@ -50,7 +50,7 @@ def settings(folder, plugins, more=None, socket_path=None):
         "load_modular": False, "load": " ".join(plugins), "plugins": parts,
         "filelog": {"file": {"path": os.path.join(folder, "log"), "default": 1, "flush_line": True,
                              "time_format": "%H:%M:%S", "time_add_ms": True}},
-        "retransmit_timeout": 1.0, "retransmit_tries": 4, **own}}) + "\n"
+        "retransmit_timeout": 1.0, "retransmit_base": 1.2, "retransmit_tries": 4, **own}}) + "\n"
 
 
 class Control:
@@ -170,15 +170,15 @@ class Charon(Control):
 
 # Connections
 
-def child(local, remote, **more):
+def child(here, there, **more):
     """One CHILD_SA: local and remote selectors, texts or lists."""
     def listed(value):
         return [value] if isinstance(value, str) else list(value)
-    return {"local_ts": listed(local), "remote_ts": listed(remote), **more}
+    return {"local_ts": listed(here), "remote_ts": listed(there), **more}
 
 
-def connection(local, remote, children, version=2, **more):
-    """Pre-shared key, identities are the addresses; `more` overrides, local and remote sections under their names."""
-    return {"version": str(version), "local_addrs": [local], "remote_addrs": [remote],
-            "local": {"auth": "psk", "id": local}, "remote": {"auth": "psk", "id": remote},
+def connection(here, there, children, version=2, **more):
+    """By pre-shared key, identities are the addresses; `more` overrides it, the sections local and remote, too."""
+    return {"version": str(version), "local_addrs": [here], "remote_addrs": [there],
+            "local": {"auth": "psk", "id": here}, "remote": {"auth": "psk", "id": there},
             "children": children, **more}
