@@ -23,7 +23,7 @@ BOOT_TIMEOUT_S = 60
 class Guest:
     """One kernel. vec0 in the guest is the TAP `link` in `namespace`."""
 
-    def __init__(self, namespace, link, memory="96M"):
+    def __init__(self, namespace, link, memory="96M", wait=True):
         self.namespace = namespace
         self.folder = tempfile.mkdtemp(prefix=f"isthmus-uml-{os.getpid()}-")
         self.buffer = b""
@@ -31,20 +31,29 @@ class Guest:
         net.quiet(namespace, link)
         namespace.ip(f"link set {link} up")
 
+        # Two serial lines: the agent's, and one for whatever the test wants (/dev/ttyS1).
         to_guest, self.to_guest = os.pipe()
         self.from_guest, from_guest = os.pipe()
+        to_line, self.to_line = os.pipe()
+        self.from_line, from_line = os.pipe()
+        inside = (to_guest, from_guest, to_line, from_line)
         self.console = open(os.path.join(self.folder, "console"), "w+b")  # pylint: disable=consider-using-with
         command = [KERNEL, f"mem={memory}", "root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro", "quiet",
                    f"init={HERE}/uml_init.sh", f"vec0:transport=tap,ifname={link},depth=64", "con=null",
-                   "con0=null,fd:1", f"ssl0=fd:{to_guest},fd:{from_guest}", f"umid=guest{os.getpid()}{link}",
+                   "con0=null,fd:1", f"ssl0=fd:{to_guest},fd:{from_guest}", f"ssl1=fd:{to_line},fd:{from_line}", f"umid=guest{os.getpid()}{link}",
                    f"uml_dir={self.folder}/"]
         # Memory is a file in TMPDIR: keep it off the disk.
         self.process = subprocess.Popen(namespace.inside(command), stdin=subprocess.DEVNULL, stdout=self.console,
-                                        stderr=subprocess.STDOUT, pass_fds=(to_guest, from_guest),
+                                        stderr=subprocess.STDOUT, pass_fds=inside,
                                         env={**os.environ, "TMPDIR": "/dev/shm"}, start_new_session=True,
                                         preexec_fn=net.die_with_parent)
-        os.close(to_guest)
-        os.close(from_guest)
+        for descriptor in inside:
+            os.close(descriptor)
+        if wait:
+            self.wait()
+
+    def wait(self):
+        """Until it has booted. Several boot side by side when made with wait=False first."""
         try:
             self._answer(BOOT_TIMEOUT_S)
         except Exception:
@@ -91,8 +100,8 @@ class Guest:
             except (OSError, subprocess.TimeoutExpired):
                 self.process.kill()
                 self.process.wait()
-        os.close(self.to_guest)
-        os.close(self.from_guest)
+        for descriptor in (self.to_guest, self.from_guest, self.to_line, self.from_line):
+            os.close(descriptor)
         self.console.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 

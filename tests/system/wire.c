@@ -3,14 +3,16 @@
  *	wire SEED LEFT RIGHT
  *
  * What comes in at LEFT goes out at RIGHT ("right" is that direction) and the other way ("left"). LEFT and RIGHT are
- * ends of veths or TAPs that nothing else uses; their peers must not leave checksums and segments to the hardware.
- * Untagged frames only: the kernel takes VLAN tags off. Commands are lines on stdin, each answered by one line:
+ * ends of veths or TAPs that nothing else uses. Checksums that their peers left to the hardware are finished here,
+ * segmentation is not; the kernel takes VLAN tags off. Commands are lines on stdin, each answered by one line:
  *
- *	set WAY CLASS KEY=VALUE...	WAY left|right|both, CLASS ike|esp|other|all. Keys: loss, duplicate, reorder,
- *corrupt (percent), delay, jitter, hold, queue (ms), rate (kbit/s), drop (the next so many)
+ *	set WAY CLASS KEY=VALUE...	WAY: left, right, both; CLASS: ike, esp, other, all; keys below
  *	clear				no faults, no cuts
  *	cut WAY, join WAY		nothing passes, not even what is on its way
  *	counters			JSON: {"left": {"missed": ..., "ike": {...}, ...}, "right": ...}
+ *
+ * Keys: loss, duplicate, reorder, corrupt (percent); delay, jitter, hold (of a reordered frame), queue (the longest
+ * wait for the rate) in ms; rate in kbit/s; drop (the next so many are lost).
  *
  * Ends with its stdin. Single-threaded; prints "ready" when the first frame would pass.
  */
@@ -19,6 +21,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/if_packet.h>
+#include <linux/virtio_net.h>
 #include <net/ethernet.h>
 #include <net/if.h>
 #include <poll.h>
@@ -36,6 +39,7 @@ enum way { LEFTWARD, RIGHTWARD, WAYS };
 
 static const char *const way_names[WAYS] = {"left", "right"};
 static struct line lines[WAYS];
+static int sources[WAYS]; /* where the frames of each direction come from */
 static uint8_t frames[BURST][FRAME_MAX];
 
 static uint64_t
@@ -47,11 +51,11 @@ now_us(void)
 	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
-/* A raw socket on an interface that hears what arrives there, for whomever it is. Exits when it can't. */
+/* A raw socket on an interface; protocol 0: it hears nothing. Exits when it can't. */
 static int
-interface_open(const char *name)
+interface_open(const char *name, uint16_t protocol)
 {
-	struct sockaddr_ll here = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL)};
+	struct sockaddr_ll here = {.sll_family = AF_PACKET, .sll_protocol = htons(protocol)};
 	struct packet_mreq all = {.mr_type = PACKET_MR_PROMISC};
 	int one = 1, size = BUFFER_BYTES, fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK, 0);
 
@@ -59,7 +63,7 @@ interface_open(const char *name)
 	if (fd < 0 || here.sll_ifindex == 0 ||
 		setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof one) != 0 ||
 		setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &all, sizeof all) != 0 ||
-		setsockopt(fd, SOL_PACKET, PACKET_QDISC_BYPASS, &one, sizeof one) != 0 ||
+		setsockopt(fd, SOL_PACKET, protocol ? PACKET_VNET_HDR : PACKET_QDISC_BYPASS, &one, sizeof one) != 0 ||
 		bind(fd, (struct sockaddr *)&here, sizeof here) != 0) {
 		fprintf(stderr, "%s: %s\n", name, strerror(errno));
 		exit(2);
@@ -70,24 +74,48 @@ interface_open(const char *name)
 	return fd;
 }
 
+/* Finish the checksum that the sender left to its hardware (a guest kernel does). It lies in the frame as the sum
+ * over the pseudo header. */
+static void
+checksum_finish(const struct virtio_net_hdr *h, uint8_t *frame, uint32_t length)
+{
+	uint32_t sum = 0, at = h->csum_start + h->csum_offset;
+
+	if (!(h->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) || at + 2 > length)
+		return;
+	for (uint32_t i = h->csum_start; i < length; i++)
+		sum += (i - h->csum_start) % 2 ? frame[i] : (uint32_t)frame[i] << 8;
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	sum = sum == 0xffff ? sum : ~sum; /* 0 would say that there is none */
+	frame[at] = (uint8_t)(sum >> 8);
+	frame[at + 1] = (uint8_t)sum;
+}
+
 static void
 pass(int from, struct line *l)
 {
+	struct virtio_net_hdr headers[BURST];
 	struct mmsghdr messages[BURST];
-	struct iovec pieces[BURST];
+	struct iovec pieces[BURST][2];
 	uint64_t now;
 	int got;
 
 	memset(messages, 0, sizeof messages);
 	for (int i = 0; i < BURST; i++) {
-		pieces[i] = (struct iovec){frames[i], FRAME_MAX};
-		messages[i].msg_hdr.msg_iov = &pieces[i];
-		messages[i].msg_hdr.msg_iovlen = 1;
+		pieces[i][0] = (struct iovec){&headers[i], sizeof headers[i]};
+		pieces[i][1] = (struct iovec){frames[i], FRAME_MAX};
+		messages[i].msg_hdr.msg_iov = pieces[i];
+		messages[i].msg_hdr.msg_iovlen = 2;
 	}
 	got = recvmmsg(from, messages, BURST, 0, NULL);
 	now = now_us();
-	for (int i = 0; i < got; i++)
-		line_take(l, frames[i], messages[i].msg_len, now);
+	for (int i = 0; i < got; i++) {
+		uint32_t length = messages[i].msg_len - (uint32_t)sizeof headers[i];
+
+		checksum_finish(&headers[i], frames[i], length);
+		line_take(l, frames[i], length, now);
+	}
 }
 
 /* ---- commands --------------------------------------------------------------------- */
@@ -162,7 +190,7 @@ static void
 counters_print(void)
 {
 	for (enum way w = 0; w < WAYS; w++) {
-		missed_count(&lines[w], lines[!w].to);
+		missed_count(&lines[w], sources[w]);
 		printf("%s\"%s\": ", w ? ", " : "{", way_names[w]);
 		line_print(&lines[w], stdout);
 	}
@@ -230,13 +258,15 @@ main(int argc, char **argv)
 
 	if (argc != 4)
 		return 64;
-	/* ends[w] is where the frames of direction w come from. */
-	for (enum way w = 0; w < WAYS; w++)
-		ends[w] = (struct pollfd){.fd = interface_open(argv[w == RIGHTWARD ? 2 : 3]), .events = POLLIN};
-	ends[WAYS] = (struct pollfd){.fd = STDIN_FILENO, .events = POLLIN};
-	for (enum way w = 0; w < WAYS; w++)
-		if (line_init(&lines[w], ends[!w].fd, strtoull(argv[1], NULL, 10) * WAYS + w) != 0)
+	for (enum way w = 0; w < WAYS; w++) {
+		const char *from = argv[w == RIGHTWARD ? 2 : 3], *to = argv[w == RIGHTWARD ? 3 : 2];
+
+		sources[w] = interface_open(from, ETH_P_ALL);
+		ends[w] = (struct pollfd){.fd = sources[w], .events = POLLIN};
+		if (line_init(&lines[w], interface_open(to, 0), strtoull(argv[1], NULL, 10) * WAYS + w) != 0)
 			return 2;
+	}
+	ends[WAYS] = (struct pollfd){.fd = STDIN_FILENO, .events = POLLIN};
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	printf("ready\n");
 
@@ -251,7 +281,7 @@ main(int argc, char **argv)
 		wait_for(ends, due);
 		for (enum way w = 0; w < WAYS; w++)
 			if (ends[w].revents)
-				pass(ends[w].fd, &lines[w]);
+				pass(sources[w], &lines[w]);
 		if (ends[WAYS].revents && !commands_read())
 			break;
 	}
