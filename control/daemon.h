@@ -3,6 +3,7 @@
 
 #include "control/api.h"
 #include "control/builder.h"
+#include "control/local_net.h"
 #include "control/loop.h"
 #include "control/rates.h"
 #include "control/show.h"
@@ -44,6 +45,7 @@ struct daemon {
 	struct loop_source builder_source;
 	struct loop loop;
 	struct api *api;
+	struct local_net *local; /* NULL until its turn in main.c's table */
 
 	/* what runs now */
 	struct world *world;

@@ -6,11 +6,11 @@
 #include "control/api_verbs.h"
 #include "control/daemon.h"
 #include "control/notify.h"
+#include "control/options.h"
 #include "control/reload.h"
 #include "control/sa_store.h"
 #include "control/state_lock.h"
 #include "control/steer.h"
-#include "control/version.h"
 #include "drivers/clock.h"
 #include "drivers/eal.h"
 #include "drivers/log.h"
@@ -19,7 +19,6 @@
 #include <rte_mempool.h>
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -89,6 +88,14 @@ sa_event(void *daemon, const struct sa_event *e)
 	if (e->kind != SA_EVENT_RESERVE_LOW)
 		log_notice("sa", "%s: %s", names_text(d->names, e->name), what[e->kind]);
 	sa_store_tick(d->sas);
+}
+
+static bool
+local_packet(void *daemon, enum punt_class class, uint16_t iface, const uint8_t *l3, uint16_t length)
+{
+	const struct daemon *d = daemon;
+
+	return local_net_packet(d->local, class, iface, l3, length);
 }
 
 /* ---- modules ------------------------------------------------------------------------ */
@@ -249,7 +256,8 @@ world_stop(struct daemon *d)
 static int
 dataplane_module_start(struct daemon *d, char *error, size_t n)
 {
-	const struct dataplane_events events = {.context = d, .sa_event = sa_event, .trace = trace_take};
+	const struct dataplane_events events = {
+		.context = d, .sa_event = sa_event, .local_packet = local_packet, .trace = trace_take};
 	int r;
 
 	d->dp = dataplane_create(&d->world->config->appliance, d->pool, error, n);
@@ -291,6 +299,29 @@ static void
 loop_module_stop(struct daemon *d)
 {
 	loop_close(&d->loop);
+}
+
+static int
+local_module_start(struct daemon *d, char *error, size_t n)
+{
+	int r;
+
+	d->local = local_net_create(&d->loop, d->dp);
+	if (!d->local)
+		return -ENOMEM;
+	r = local_net_apply(d->local, d->world, d->names, error, n);
+	if (r != 0) {
+		local_net_stop(d->local, false);
+		d->local = NULL;
+	}
+	return r;
+}
+
+static void
+local_module_stop(struct daemon *d)
+{
+	local_net_stop(d->local, false);
+	d->local = NULL;
 }
 
 static int
@@ -366,6 +397,7 @@ static const struct module modules[] = {
 	{"first view", world_start, world_stop},
 	{"dataplane", dataplane_module_start, dataplane_module_stop},
 	{"loop", loop_module_start, loop_module_stop},
+	{"control namespace", local_module_start, local_module_stop},
 	{"builder", builder_module_start, builder_module_stop},
 	{"control socket", api_module_start, api_module_stop},
 };
@@ -395,52 +427,6 @@ modules_stop(struct daemon *d, size_t started)
 }
 
 /* ---- main --------------------------------------------------------------------------- */
-
-static const char usage[] = "usage: isthmusd -c FILE [-v]\n"
-			    "\n"
-			    "  -c, --config FILE   the configuration, see isthmus.conf(5)\n"
-			    "  -v, --verbose       log more\n"
-			    "  -V, --version       print the version\n"
-			    "  -h, --help          this text\n";
-
-/* Returns -1 to go on, else the exit status. */
-static int
-options_read(int argc, char **argv, const char **config, enum log_level *level)
-{
-	static const struct option options[] = {
-		{"config", required_argument, NULL, 'c'},
-		{"verbose", no_argument, NULL, 'v'},
-		{"version", no_argument, NULL, 'V'},
-		{"help", no_argument, NULL, 'h'},
-		{0},
-	};
-	int c;
-
-	while ((c = getopt_long(argc, argv, "c:vVh", options, NULL)) != -1) {
-		switch (c) {
-		case 'c':
-			*config = optarg;
-			break;
-		case 'v':
-			*level = LOG_LEVEL_DEBUG;
-			break;
-		case 'V':
-			puts("isthmusd " ISTHMUS_VERSION);
-			return 0;
-		case 'h':
-			fputs(usage, stdout);
-			return 0;
-		default:
-			fputs(usage, stderr);
-			return 1;
-		}
-	}
-	if (!*config || optind != argc) {
-		fputs(usage, stderr);
-		return 1;
-	}
-	return -1;
-}
 
 static int
 run(struct daemon *d)

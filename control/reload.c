@@ -160,6 +160,17 @@ checked(struct daemon *d, struct build_job *job)
 
 /* ---- publish ------------------------------------------------------------------------ */
 
+/* The view is published and stays, whatever the kernel says: the operator is told. */
+static void
+local_apply(struct daemon *d)
+{
+	char error[256] = "";
+	int r = local_net_apply(d->local, d->world, d->names, error, sizeof error);
+
+	if (r != 0)
+		log_error("reload", "control namespace: %s", error[0] ? error : strerror(-r));
+}
+
 /* The dataplane has the view: what the job made is what runs. */
 static void
 published(struct daemon *d, struct build_job *job)
@@ -176,6 +187,7 @@ published(struct daemon *d, struct build_job *job)
 	d->generation++;
 	d->reload.done++;
 	steer_ports(d->world->config);
+	local_apply(d);
 	outcome(d, "applied %s", job->path);
 
 	o = success_json(job, d->world);

@@ -76,6 +76,7 @@ texts_check(const struct cfg_appliance *running, const struct cfg_appliance *wan
 		{"name", running->name, wanted->name},
 		{"socket", running->socket, wanted->socket},
 		{"stateDirectory", running->state_dir, wanted->state_dir},
+		{"controlNamespace", running->control_namespace, wanted->control_namespace},
 	};
 
 	for (size_t i = 0; i < sizeof text / sizeof *text; i++)

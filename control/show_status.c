@@ -133,5 +133,7 @@ show_status(struct daemon *d, const struct request *r, struct failure *f)
 	json_object_set_new(o, "configuration", configuration_json(d));
 	json_object_set_new(o, "reload", reload_json(d));
 	json_object_set_new(o, "traffic", traffic_json(d));
+	json_object_set_new(o, "exceptionPath", exception_path_json(d));
+	json_object_set_new(o, "controlNamespace", control_namespace_json(d));
 	return o;
 }

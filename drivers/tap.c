@@ -35,3 +35,9 @@ tap_open(char name[TAP_NAME_MAX], bool multi_queue, char *error, size_t n)
 	snprintf(name, TAP_NAME_MAX, "%s", q.ifr_name);
 	return fd;
 }
+
+int
+tap_persist(int fd, bool persist)
+{
+	return ioctl(fd, TUNSETPERSIST, persist ? 1ul : 0ul) == 0 ? 0 : -errno;
+}

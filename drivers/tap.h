@@ -1,4 +1,5 @@
-/* TAP interfaces: made by opening, gone when the last descriptor is closed, killed or not. */
+/* TAP interfaces: made by opening, gone when the last descriptor is closed, killed or not,
+ * unless they were made persistent. */
 #pragma once
 
 #include <stdbool.h>
@@ -11,3 +12,5 @@
  * multi_queue one more queue of it. Returns a non-blocking descriptor of whole frames, or
  * -errno. The interface is down. Control thread. */
 int tap_open(char name[TAP_NAME_MAX], bool multi_queue, char *error, size_t n);
+/* Whether the interface outlives its last descriptor; then tap_open of its name takes it over. */
+int tap_persist(int fd, bool persist);

@@ -1,0 +1,69 @@
+/* The exception path and the control namespace, as counters. */
+#include "control/daemon.h"
+#include "control/show_running.h"
+
+static json_t *
+count_json(uint64_t packets, uint64_t dropped)
+{
+	json_t *o = json_object();
+
+	json_object_set_new(o, "packets", json_integer((json_int_t)packets));
+	json_object_set_new(o, "dropped", json_integer((json_int_t)dropped));
+	return o;
+}
+
+json_t *
+exception_path_json(const struct daemon *d)
+{
+	static const char *const name[PUNT_CLASS_COUNT] = {
+		[PUNT_NEIGHBOUR] = "neighbour",
+		[PUNT_ARP_ND] = "arp",
+		[PUNT_ECHO] = "echo",
+		[PUNT_ICMP_ERROR] = "icmpErrors",
+		[PUNT_LOCAL] = "local",
+		[PUNT_BFD] = "bfd",
+		[PUNT_IKE] = "ike",
+		[PUNT_BGP] = "bgp",
+	};
+	json_t *o = json_object();
+
+	for (int i = 0; i < PUNT_CLASS_COUNT; i++) {
+		struct punt_count n;
+
+		dataplane_punts(d->dp, (enum punt_class)i, &n);
+		json_object_set_new(o, name[i], count_json(n.packets, n.dropped));
+	}
+	return o;
+}
+
+static json_t *
+interface_json(const struct local_tap *t)
+{
+	const struct local_count *ike = &t->to_daemons[PUNT_IKE], *errors = &t->to_daemons[PUNT_LOCAL];
+	json_t *o = json_object();
+
+	json_object_set_new(o, "interface", json_string(t->interface));
+	json_object_set_new(o, "ikeToDaemons", count_json(ike->packets, ike->dropped));
+	json_object_set_new(o, "icmpErrorsToDaemons", count_json(errors->packets, errors->dropped));
+	json_object_set_new(o, "fromDaemons", count_json(t->from_daemons.packets, t->from_daemons.dropped));
+	json_object_set_new(o, "refused", json_integer((json_int_t)t->refused));
+	return o;
+}
+
+json_t *
+control_namespace_json(const struct daemon *d)
+{
+	const char *name = local_net_name(d->local);
+	json_t *o, *uplinks;
+	const struct local_tap *t;
+
+	if (!name)
+		return json_null();
+	o = json_object();
+	uplinks = json_object();
+	json_object_set_new(o, "name", json_string(name));
+	for (uint32_t i = 0; (t = local_net_tap(d->local, i)) != NULL; i++)
+		json_object_set_new(uplinks, t->uplink, interface_json(t));
+	json_object_set_new(o, "uplinks", uplinks);
+	return o;
+}
