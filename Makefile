@@ -9,9 +9,14 @@ MESON   := $(shell command -v /usr/bin/meson || echo meson)
 
 .PHONY: all help demo test bench bench-rfc2544 fuzz lint format install clean prerequisites
 
+PLUGIN = libstrongswan-kernel-isthmus.so
+
+# charon's plugin needs strongSwan's headers, which may come later than the build folder.
 all: $(BUILD)/build.ninja
+	@test -e $(BUILD)/control/strongswan/$(PLUGIN) || ! control/strongswan/fetch.sh >/dev/null || \
+		$(MESON) setup --reconfigure $(BUILD) >/dev/null
 	@$(MESON) compile -C $(BUILD) $(if $(V),-v)
-	@for f in isthmusd isthmus; do \
+	@for f in isthmusd isthmus $(PLUGIN); do \
 		p=$$(find $(BUILD)/control -name $$f -type f -perm /111 | head -n 1); \
 		test -z "$$p" || ln -sfn "$${p#$(BUILD)/}" $(BUILD)/$$f; \
 	done

@@ -78,7 +78,8 @@ struct ike_selector {
 };
 
 struct ike_hello {
-	uint32_t version;              /* IKE_PROTOCOL_VERSION */
+	uint32_t version; /* IKE_PROTOCOL_VERSION */
+	uint32_t zero;
 	char strongswan[IKE_TEXT_MAX]; /* the version the plugin was compiled against */
 	char running[IKE_TEXT_MAX];    /* the version it runs in; another one is refused */
 	uint64_t instance;             /* random, of this charon process: a new one holds no SA of the former */

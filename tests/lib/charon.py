@@ -124,13 +124,14 @@ class Charon(Control):
         self.log_path = os.path.join(self.folder, "log")
         self.configuration = os.path.join(self.folder, "strongswan.conf")
         self.environment = environment or {}
+        self.command = [PROGRAM]
         self.process = None
         with open(self.configuration, "w", encoding="utf-8") as file:
             file.write(settings(self.folder, plugins or LIBIPSEC, more))
 
     def start(self):
         """charon starts with an empty head: connections and secrets must be given again."""
-        self.process = self.namespace.start(PROGRAM, log=os.path.join(self.folder, "output"), env={
+        self.process = self.namespace.start(*self.command, log=os.path.join(self.folder, "output"), env={
             **os.environ, "STRONGSWAN_CONF": self.configuration, **self.environment})
         self.vici = net.eventually(self._connect, START_TIMEOUT_S, what=f"{self.name} listens")
         return self
