@@ -30,6 +30,7 @@ int check_peerings(struct check *k); /* after gateways: flags look at them */
 int check_connections(struct check *k);
 int check_sas(struct check *k);
 int check_ike(struct check *k);
+int check_p2s(struct check *k);       /* after connections and peerings: looks at their address spaces */
 int check_appliance(struct check *k); /* last: looks at all the rest */
 int check_uplinks(struct check *k);   /* within check_appliance */
 
@@ -38,7 +39,12 @@ enum outer { OUTER_OURS, OUTER_AWAY, OUTER_OTHER_FAMILY, OUTER_UNKNOWN };
 enum outer outer_find(const struct check *k, const struct cfg_connection *c, const struct ip_addr **ours);
 /* Reports what is wrong with them; `why` the connection needs them. */
 void check_outer(struct check *k, const struct cfg_connection *c, const char *why);
+bool address_is_ours(const struct check *k, const struct ip_addr *a);
 bool gateway_is_route_based(const struct cfg_gateway *g);
+
+/* Algorithms a connection or gateway may use (check_proposal.c). */
+void check_proposals(struct check *k, const struct cfg_connection *c);
+void check_policy(struct check *k, const struct cfg_ipsec_policy *p, enum cfg_ike_profile profile);
 
 /* The mark of a member, or of the object it belongs to. */
 #define MARK(k, at, object) binder_mark((k)->b, at, (object)->mark)

@@ -24,7 +24,13 @@ complete_paths(struct check *k, struct cfg_appliance *a)
 		a->socket = path_from(k, "/run/isthmus/%.80s.sock", a->name);
 	if (a->state_dir == NULL)
 		a->state_dir = path_from(k, "/var/lib/isthmus/%.80s", a->name);
-	return a->socket != NULL && a->state_dir != NULL ? 0 : -ENOMEM;
+	if (a->control_namespace == NULL)
+		a->control_namespace = path_from(k, "isthmus-%.80s", a->name);
+	if (a->ike.vici_socket == NULL)
+		a->ike.vici_socket = path_from(k, "/run/isthmus/%.80s-vici.sock", a->name);
+	if (a->ike.plugin_socket == NULL)
+		a->ike.plugin_socket = path_from(k, "/run/isthmus/%.80s-ike.sock", a->name);
+	return k->b->arena->failed ? -ENOMEM : 0;
 }
 
 static void
@@ -33,6 +39,12 @@ check_absolute(struct check *k, const char *key, char *const *path)
 	if (*path != NULL && (*path)[0] != '/')
 		config_error(k->b->errors, binder_mark(k->b, path, (struct cfg_mark){0}), "InvalidValue",
 			"'%s' is a path from the root, not '%.80s'", key, *path);
+}
+
+static bool
+same_text(const char *a, const char *b)
+{
+	return a != NULL && b != NULL && strcmp(a, b) == 0;
 }
 
 static void
@@ -63,6 +75,39 @@ short_name(const char *name)
 	       strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == n;
 }
 
+/* A file in /run/netns. */
+static bool
+is_file_name(const char *name)
+{
+	size_t n = strlen(name);
+
+	if (n == 0 || strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || name[0] == '-')
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (name[i] <= ' ' || name[i] > '~' || name[i] == '/')
+			return false;
+	return true;
+}
+
+/* Where charon is, and how to talk to it. */
+static void
+check_ike_daemon(struct check *k, const struct cfg_appliance *a)
+{
+	const struct cfg_ike_daemon_config *i = &a->ike;
+
+	check_absolute(k, "viciSocket", &i->vici_socket);
+	check_absolute(k, "pluginSocket", &i->plugin_socket);
+	check_absolute(k, "charon", &i->charon);
+	check_absolute(k, "plugin", &i->plugin);
+	if (same_text(i->vici_socket, i->plugin_socket) || same_text(i->vici_socket, a->socket) ||
+		same_text(i->plugin_socket, a->socket))
+		config_error(k->b->errors, binder_mark(k->b, &i->vici_socket, i->mark), "InvalidValue",
+			"'socket', 'viciSocket' and 'pluginSocket' are three files");
+	if (a->control_namespace != NULL && !is_file_name(a->control_namespace))
+		config_error(k->b->errors, binder_mark(k->b, &a->control_namespace, i->mark), "InvalidName",
+			"'%.80s': the control namespace's name is a file name without blanks", a->control_namespace);
+}
+
 static int
 check_self(struct check *k, struct cfg_appliance *a)
 {
@@ -73,6 +118,7 @@ check_self(struct check *k, struct cfg_appliance *a)
 	check_absolute(k, "socket", &a->socket);
 	check_absolute(k, "stateDirectory", &a->state_dir);
 	check_cores(k, a);
+	check_ike_daemon(k, a);
 	if (a->max_simd != 0 && a->max_simd != 256 && a->max_simd != 512)
 		config_error(k->b->errors, binder_mark(k->b, &a->max_simd, (struct cfg_mark){0}), "InvalidValue",
 			"'maxSimd' is 0, 256 or 512, not %u", a->max_simd);
@@ -186,12 +232,6 @@ check_port(struct check *k, struct cfg_port *p)
 			"port '%.40s' needs 'interface': its own name is no interface name", p->name);
 	p->interface = p->name;
 	return 0;
-}
-
-static bool
-same_text(const char *a, const char *b)
-{
-	return a != NULL && b != NULL && strcmp(a, b) == 0;
 }
 
 /* Two names for one thing: packets would be taken from each other. Reading one capture twice is fine. */

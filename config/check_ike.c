@@ -205,6 +205,10 @@ check_connection(struct check *k, struct cfg_connection *c)
 		check_policy_based(k, c, &k->c->gateways[c->gateway1]);
 	if (asks_for_ike(&c->ike))
 		check_negotiation(k, c);
+	check_proposals(k, c);
+	if (c->ike.esn == ESN_ON && c->ike.protocol == PROTOCOL_IKEV1)
+		config_error(k->b->errors, MARK(k, &c->ike.esn, c), "InvalidValue",
+			"connection '%.80s': IKEv1 negotiates no extended sequence numbers (esn)", c->name);
 	other = earlier_side(k, c);
 	if (other != NULL)
 		check_pair(k, c, other);

@@ -1,7 +1,7 @@
 /* The outer addresses of tunnels: one of ours on an uplink, the peer's of the same family. */
 #include "config/check.h"
 
-static bool
+bool
 address_is_ours(const struct check *k, const struct ip_addr *a)
 {
 	for (uint32_t i = 0; i < k->c->appliance.n_uplinks; i++)

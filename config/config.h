@@ -33,8 +33,9 @@ int config_parse(const char *path, const char *text, size_t size, struct config 
 /* Wipes keys. NULL is fine. */
 void config_free(struct config *c);
 
-/* Forget the keys of associations and the shared keys, once those that need them have them. What else there
- * is stays. The one exception to "never changed": no one else may look at keys at this time. */
+/* Forget the keys of associations once these are built; or all secrets, the shared keys too, once charon has
+ * them. What else there is stays. The one exception to "never changed": nobody may look at keys meanwhile. */
+void config_wipe_sa_keys(struct config *c);
 void config_wipe_secrets(struct config *c);
 /* The path of a file that the configuration names: from its folder unless absolute, and credential:NAME is
  * the service manager's. 0 or -ENAMETOOLONG, -EINVAL (no such credential); reason says what is wrong. */

@@ -43,6 +43,11 @@
 #define LIMIT_PROPOSALS 32 /* per connection, of IKE or ESP */
 #define LIMIT_CA_FILES 16
 #define LIMIT_FQDN 253
+#define LIMIT_P2S_POOLS 16
+#define LIMIT_P2S_CERTIFICATES 256
+#define LIMIT_P2S_USERS 10000 /* M, the largest gateway's clients */
+#define LIMIT_P2S_DNS 16
+#define LIMIT_CERTIFICATE_TEXT 16384
 
 /* the appliance */
 #define LIMIT_WORKERS 64

@@ -245,6 +245,22 @@ print_cores(struct json *j, const struct field *f, const void *object)
 	json_close(j, ']');
 }
 
+static const char *const daemon_words[] = {"managed", "external", NULL};
+
+static const struct field ike_daemon_fields[] = {
+	WORD("daemon", struct cfg_ike_daemon_config, daemon, daemon_words),
+	TEXT("viciSocket", struct cfg_ike_daemon_config, vici_socket, LIMIT_SOCKET_PATH),
+	TEXT("pluginSocket", struct cfg_ike_daemon_config, plugin_socket, LIMIT_SOCKET_PATH),
+	TEXT("charon", struct cfg_ike_daemon_config, charon, LIMIT_PATH),
+	TEXT("plugin", struct cfg_ike_daemon_config, plugin, LIMIT_PATH),
+	NUMBER("logLevel", struct cfg_ike_daemon_config, log_level, 0, 2),
+	NUMBER("retransmitTries", struct cfg_ike_daemon_config, retransmit_tries, 0, 20),
+	NUMBER("halfOpenTimeoutSeconds", struct cfg_ike_daemon_config, half_open_timeout_s, 0, 3600),
+	END_OF_FIELDS,
+};
+
+static const struct schema ike_daemon_schema = {.noun = "IKE daemon's part", .fields = ike_daemon_fields};
+
 static const struct field appliance_fields[] = {
 	TEXT("name", struct cfg_appliance, name, LIMIT_NAME),
 	NUMBER("workers", struct cfg_appliance, workers, 1, LIMIT_WORKERS),
@@ -257,6 +273,8 @@ static const struct field appliance_fields[] = {
 	ZERO_OR("maxSimd", struct cfg_appliance, max_simd, 256, 512),
 	TEXT("socket", struct cfg_appliance, socket, LIMIT_SOCKET_PATH),
 	TEXT("stateDirectory", struct cfg_appliance, state_dir, LIMIT_PATH),
+	TEXT("controlNamespace", struct cfg_appliance, control_namespace, LIMIT_PATH),
+	PART_AT("ike", struct cfg_appliance, ike, &ike_daemon_schema),
 	FLAG("busyPoll", struct cfg_appliance, busy_poll),
 	LIST("ports", struct cfg_appliance, ports, LIMIT_PORTS, &port_schema),
 	LIST("attachments", struct cfg_appliance, attachments, LIMIT_ATTACHMENTS, &attachment_schema),
@@ -264,7 +282,7 @@ static const struct field appliance_fields[] = {
 	END_OF_FIELDS,
 };
 
-/* socket and stateDirectory follow from the name: config_check() sets them. */
+/* Paths and the control namespace follow from the name: config_check() sets them. */
 void
 appliance_init(struct cfg_appliance *a)
 {
@@ -273,6 +291,8 @@ appliance_init(struct cfg_appliance *a)
 	a->flows = 262144;
 	a->neighbours = 16384;
 	a->busy_poll = true;
+	a->ike.charon = "/usr/sbin/charon-systemd";
+	a->ike.log_level = 1;
 }
 
 const struct schema appliance_schema = {.noun = "appliance", .fields = appliance_fields};

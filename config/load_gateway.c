@@ -134,12 +134,24 @@ static const struct schema sku_schema = {.noun = "sku", .fields = sku_fields};
 
 static const struct field gateway_appliance_fields[] = {
 	CREDENTIALS(struct cfg_gateway, credentials),
+	FLAG("limitRate", struct cfg_gateway, limit_rate),
+	LIST_AT("p2sUsers", struct cfg_gateway, p2s.users, p2s.n_users, LIMIT_P2S_USERS, &p2s_user_schema),
+	PREFIXES("p2sDnsServers", struct cfg_gateway, p2s.dns, LIMIT_P2S_DNS),
 	END_OF_FIELDS,
 };
 
 static const struct schema gateway_appliance_schema = {
 	.noun = "gateway's appliance part", .fields = gateway_appliance_fields};
 
+static const struct field custom_routes_fields[] = {
+	PREFIXES("addressPrefixes", struct cfg_gateway, custom_routes, LIMIT_LOCAL_PREFIXES),
+	REFUSED("ipamPoolPrefixAllocations"),
+	END_OF_FIELDS,
+};
+
+static const struct schema custom_routes_schema = {.noun = "list of custom routes", .fields = custom_routes_fields};
+
+static const char *const generation_words[] = {"None", "Generation1", "Generation2", NULL};
 static const char *const enabled_only[] = {"Enabled", NULL};
 
 static const struct field gateway_fields[] = {
@@ -154,6 +166,9 @@ static const struct field gateway_fields[] = {
 		.required = true,
 		.bind = bind_gateway_ip_configs,
 		.print = print_gateway_ip_configs},
+	WORD("vpnGatewayGeneration", struct cfg_gateway, generation, generation_words),
+	PART_AT("vpnClientConfiguration", struct cfg_gateway, p2s, &p2s_schema),
+	PART("customRoutes", &custom_routes_schema),
 	PART("appliance", &gateway_appliance_schema),
 	IGNORED("autoScaleConfiguration"),
 	IGNORED("bgpSettings"), /* exports always have it; enableBgp says whether it counts */
@@ -161,12 +176,10 @@ static const struct field gateway_fields[] = {
 	IGNORED("resiliencyModel"),
 	IGNORED("vNetExtendedLocationResourceId"),
 	IGNORED("virtualNetworkGatewayMigrationStatus"),
-	IGNORED("vpnGatewayGeneration"),
 	REFUSED("activeActive"),
 	REFUSED_UNLESS("adminState", enabled_only),
 	REFUSED("allowRemoteVnetTraffic"),
 	REFUSED("allowVirtualWanTraffic"),
-	REFUSED("customRoutes"),
 	REFUSED("enableBgp"),
 	REFUSED("enableBgpRouteTranslationForNat"),
 	REFUSED("enableDnsForwarding"),
@@ -175,7 +188,6 @@ static const struct field gateway_fields[] = {
 	REFUSED("gatewayDefaultSite"),
 	REFUSED("natRules"),
 	REFUSED("virtualNetworkGatewayPolicyGroups"),
-	REFUSED("vpnClientConfiguration"),
 	END_OF_FIELDS,
 };
 

@@ -201,7 +201,7 @@ struct cfg_revoked_certificate {
 struct cfg_p2s {
 	struct cfg_mark mark;
 	struct cfg_prefixes pool; /* none: no point-to-site */
-	bool certificate, eap;    /* vpnAuthenticationTypes Certificate; appliance.users */
+	bool certificate, eap;    /* vpnAuthenticationTypes Certificate; appliance.p2sUsers */
 	struct cfg_root_certificate *roots;
 	uint32_t n_roots;
 	struct cfg_revoked_certificate *revoked;
@@ -213,6 +213,8 @@ struct cfg_p2s {
 	struct cfg_prefixes dns; /* appliance: /32 or /128 each */
 };
 
+enum cfg_generation { GENERATION_NONE, GENERATION_1, GENERATION_2 };
+
 struct cfg_gateway {
 	struct cfg_mark mark;
 	char *name, *id;
@@ -221,6 +223,8 @@ struct cfg_gateway {
 	struct cfg_prefixes custom_routes;  /* customRoutes: told to P2S clients beside the VNet's space */
 	struct cfg_credentials credentials; /* appliance: for connections by certificate, and for P2S */
 	bool limit_rate;                    /* appliance.limitRate: the SKU's aggregate rate holds here, too */
+	enum cfg_generation generation;     /* vpnGatewayGeneration: some SKUs' rates depend on it */
+	bool is_ours;                       /* by config_check: a public address of it is one of an uplink */
 	bool active_active, enable_bgp;     /* not in this version: true is refused, so always false */
 	bool disable_replay_protection;     /* disableIPSecReplayProtection */
 	char *subnet_ref;                   /* first ipConfiguration's GatewaySubnet */
@@ -441,7 +445,7 @@ struct cfg_ike_daemon_config {
 	char *plugin;               /* path of libstrongswan-kernel-isthmus.so, NULL: where it was installed or built */
 	uint8_t log_level;          /* charon's, 0..2, default 1: never higher, keys would be in it */
 	uint16_t retransmit_tries;  /* 0 = charon's default 5 */
-	uint16_t half_open_timeout_s;
+	uint16_t half_open_timeout_s; /* 0 = charon's default 30 */
 };
 
 struct cfg_appliance {

@@ -15,6 +15,9 @@ extern const struct schema nic_schema;
 extern const struct schema public_ip_schema;
 extern const struct schema gateway_schema;
 extern const struct schema local_gateway_schema;
+/* load_p2s.c */
+extern const struct schema p2s_schema;
+extern const struct schema p2s_user_schema;
 /* load_connection.c */
 extern const struct schema connection_schema;
 extern const struct schema policy_schema;

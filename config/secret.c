@@ -22,19 +22,23 @@ config_secret_read(const struct config *c, const char *written, void *buffer, si
 	return rc < 0 ? rc : secret_read(full, buffer, size, reason);
 }
 
-static void
-wipe_connection(struct cfg_connection *c)
+void
+config_wipe_sa_keys(struct config *c)
 {
-	explicit_bzero(c->ike.shared_key, sizeof(c->ike.shared_key));
-	for (uint32_t i = 0; i < c->n_sas; i++) {
-		explicit_bzero(c->sas[i].enc_key, sizeof(c->sas[i].enc_key));
-		explicit_bzero(c->sas[i].auth_key, sizeof(c->sas[i].auth_key));
+	for (uint32_t i = 0; i < c->n_connections; i++) {
+		for (uint32_t k = 0; k < c->connections[i].n_sas; k++) {
+			struct cfg_sa *sa = &c->connections[i].sas[k];
+
+			explicit_bzero(sa->enc_key, sizeof(sa->enc_key));
+			explicit_bzero(sa->auth_key, sizeof(sa->auth_key));
+		}
 	}
 }
 
 void
 config_wipe_secrets(struct config *c)
 {
+	config_wipe_sa_keys(c);
 	for (uint32_t i = 0; i < c->n_connections; i++)
-		wipe_connection(&c->connections[i]);
+		explicit_bzero(c->connections[i].ike.shared_key, sizeof(c->connections[i].ike.shared_key));
 }

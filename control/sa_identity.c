@@ -64,12 +64,6 @@ world_wipe_keys(struct world *w)
 		explicit_bzero(w->spec.sa[i].config.enc_key, CFG_ENC_KEY_MAX);
 		explicit_bzero(w->spec.sa[i].config.auth_key, CFG_AUTH_KEY_MAX);
 	}
-	for (uint32_t i = 0; w->config && i < w->config->n_connections; i++) {
-		for (uint32_t k = 0; k < w->config->connections[i].n_sas; k++) {
-			struct cfg_sa *c = &w->config->connections[i].sas[k];
-
-			explicit_bzero(c->enc_key, CFG_ENC_KEY_MAX);
-			explicit_bzero(c->auth_key, CFG_AUTH_KEY_MAX);
-		}
-	}
+	if (w->config != NULL)
+		config_wipe_sa_keys(w->config);
 }

@@ -49,7 +49,7 @@ static void
 every_key(void **state)
 {
 	struct config *c = case_load(SITE(KEY
-		", connectionProtocol: IKEv1, connectionMode: ResponderOnly, authenticationType: PSK, "
+		", connectionProtocol: ikev2, connectionMode: ResponderOnly, authenticationType: PSK, "
 		"dpdTimeoutSeconds: 9,\n"
 		" ipsecPolicies: [{saLifeTimeSeconds: 300, saDataSizeKilobytes: 1024, ipsecEncryption: GCMAES256,\n"
 		" ipsecIntegrity: GCMAES256, ikeEncryption: AES256, ikeIntegrity: SHA384, dhGroup: ECP384, pfsGroup: "
@@ -59,7 +59,7 @@ every_key(void **state)
 		" fragmentation: false, acceptAnySelector: true, replayWindow: 64, ikeProfile: azure-default}"));
 	const struct cfg_ike *i = &c->connections[0].ike;
 
-	assert_int_equal(i->protocol, PROTOCOL_IKEV1);
+	assert_int_equal(i->protocol, PROTOCOL_IKEV2);
 	assert_int_equal(i->mode, MODE_RESPONDER_ONLY);
 	assert_int_equal(i->dpd_s, 9);
 	assert_int_equal(i->n_policies, 1);
