@@ -4,6 +4,8 @@
 #include "control/api.h"
 #include "control/builder.h"
 #include "control/local_net.h"
+#include "control/ike_store.h"
+#include "control/ike_view.h"
 #include "control/loop.h"
 #include "control/rates.h"
 #include "control/show.h"
@@ -39,6 +41,9 @@ struct daemon {
 	struct names *names;
 	struct iface_ids *iface_ids;
 	struct sa_store *sas;
+	struct ike_store *ike;
+	struct ike_link *ike_link; /* NULL: no connection uses IKE */
+	struct ike_view ike_view;
 	struct rte_mempool *pool;
 	struct dataplane *dp;
 	struct builder *builder;
@@ -55,7 +60,9 @@ struct daemon {
 	time_t loaded;
 	uint64_t generation; /* publications */
 
-	struct world *retired[WORLDS_MAX]; /* replaced; a worker may still use what they named */
+	/* replaced; a worker may still use what they named, before it sees this publication */
+	struct world *retired[WORLDS_MAX];
+	uint64_t retired_by[WORLDS_MAX];
 	uint32_t n_retired;
 
 	struct reload reload;

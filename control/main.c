@@ -5,6 +5,8 @@
  */
 #include "control/api_verbs.h"
 #include "control/daemon.h"
+#include "control/events.h"
+#include "control/ike.h"
 #include "control/notify.h"
 #include "control/options.h"
 #include "control/reload.h"
@@ -42,6 +44,7 @@ poll_hook(void *daemon)
 	uint32_t n = dataplane_poll(d->dp);
 
 	reload_poll(d);
+	ike_view_poll(d);
 	return n;
 }
 
@@ -61,6 +64,7 @@ tick_hook(void *daemon)
 	uint64_t now_ns = clock_boot_ns();
 
 	sa_store_tick(d->sas);
+	ike_store_tick(d->ike, now_ns);
 	rates_tick(&d->rates, d->dp, now_ns);
 	trace_tick(d, now_ns);
 	api_tick(d->api, now_ns);
@@ -72,30 +76,6 @@ reload_hook(void *daemon)
 {
 	log_notice("main", "SIGHUP: loading the configuration again");
 	reload_signal(daemon);
-}
-
-static void
-sa_event(void *daemon, const struct sa_event *e)
-{
-	static const char *const what[] = {
-		[SA_EVENT_SOFT] = "soft lifetime reached",
-		[SA_EVENT_HARD] = "hard lifetime reached",
-		[SA_EVENT_EXHAUSTED] = "sequence numbers exhausted",
-		[SA_EVENT_REMOTE_PORT] = "peer's address or port changed",
-	};
-	struct daemon *d = daemon;
-
-	if (e->kind != SA_EVENT_RESERVE_LOW)
-		log_notice("sa", "%s: %s", names_text(d->names, e->name), what[e->kind]);
-	sa_store_tick(d->sas);
-}
-
-static bool
-local_packet(void *daemon, enum punt_class class, uint16_t iface, const uint8_t *l3, uint16_t length)
-{
-	const struct daemon *d = daemon;
-
-	return local_net_packet(d->local, class, iface, l3, length);
 }
 
 /* ---- modules ------------------------------------------------------------------------ */
@@ -256,8 +236,7 @@ world_stop(struct daemon *d)
 static int
 dataplane_module_start(struct daemon *d, char *error, size_t n)
 {
-	const struct dataplane_events events = {
-		.context = d, .sa_event = sa_event, .local_packet = local_packet, .trace = trace_take};
+	const struct dataplane_events events = events_of(d);
 	int r;
 
 	d->dp = dataplane_create(&d->world->config->appliance, d->pool, error, n);
@@ -395,11 +374,13 @@ static const struct module modules[] = {
 	{"SA store", sas_start, sas_stop},
 	{"names", names_start, names_stop},
 	{"first view", world_start, world_stop},
+	{"IKE store", ike_store_module_start, ike_store_module_stop},
 	{"dataplane", dataplane_module_start, dataplane_module_stop},
 	{"loop", loop_module_start, loop_module_stop},
 	{"control namespace", local_module_start, local_module_stop},
 	{"builder", builder_module_start, builder_module_stop},
 	{"control socket", api_module_start, api_module_stop},
+	{"IKE", ike_module_start, ike_module_stop},
 };
 
 #define MODULES (sizeof modules / sizeof *modules)

@@ -7,6 +7,7 @@
  */
 #include "control/reload.h"
 
+#include "control/ike.h"
 #include "control/notify.h"
 #include "control/sa_store.h"
 #include "control/steer.h"
@@ -177,7 +178,8 @@ published(struct daemon *d, struct build_job *job)
 {
 	json_t *o;
 
-	d->retired[d->n_retired++] = d->world;
+	d->retired[d->n_retired] = d->world;
+	d->retired_by[d->n_retired++] = dataplane_generation(d->dp);
 	d->world = job->world;
 	json_decref(d->text);
 	d->text = job->text;
@@ -188,6 +190,7 @@ published(struct daemon *d, struct build_job *job)
 	d->reload.done++;
 	steer_ports(d->world->config);
 	local_apply(d);
+	ike_apply(d);
 	outcome(d, "applied %s", job->path);
 
 	o = success_json(job, d->world);
@@ -201,7 +204,6 @@ published(struct daemon *d, struct build_job *job)
 	notify("READY=1\nSTATUS=running");
 
 	job->world = NULL;
-	job->view = NULL;
 	job->text = NULL;
 }
 
@@ -209,7 +211,7 @@ published(struct daemon *d, struct build_job *job)
 static bool
 publish(struct daemon *d, struct build_job *job)
 {
-	int r = d->n_retired < WORLDS_MAX ? dataplane_publish(d->dp, job->view) : -EAGAIN;
+	int r = d->n_retired < WORLDS_MAX ? ike_view_publish(d, job->world, &job->view) : -EAGAIN;
 
 	if (r == -EAGAIN)
 		return false;
@@ -248,12 +250,24 @@ reload_built(void *daemon, uint32_t events)
 	reload_end(d);
 }
 
+/* Views of other SAs are published all the time: what counts is that every worker has seen the world's successor. */
 static void
 worlds_free(struct daemon *d)
 {
-	for (uint32_t i = 0; i < d->n_retired; i++)
-		world_free(d->retired[i]);
-	d->n_retired = 0;
+	uint64_t settled = dataplane_settled(d->dp);
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < d->n_retired; i++) {
+		if (d->retired_by[i] <= settled) {
+			world_free(d->retired[i]);
+			continue;
+		}
+		d->retired[kept] = d->retired[i];
+		d->retired_by[kept++] = d->retired_by[i];
+	}
+	if (kept == d->n_retired)
+		return;
+	d->n_retired = kept;
 	sas_sweep(d);
 }
 
@@ -266,7 +280,7 @@ reload_poll(struct daemon *d)
 		build_job_free(job);
 		reload_end(d);
 	}
-	if (d->n_retired > 0 && dataplane_retired(d->dp) == 0)
+	if (d->n_retired > 0)
 		worlds_free(d);
 }
 

@@ -173,6 +173,18 @@ prepare(struct world_build *b)
 	return 0;
 }
 
+/* What the running daemon asks by the configuration's indexes. */
+static void
+world_maps(struct world_build *b)
+{
+	uint16_t *iface = arena_array(b->arena, b->config->n_gateways, sizeof(*iface));
+
+	for (uint32_t i = 0; iface && i < b->config->n_gateways; i++)
+		iface[i] = b->gateway[i].iface;
+	b->world->gateway_iface = iface;
+	b->world->tunnel = b->tunnel;
+}
+
 static int
 build(struct world_build *b)
 {
@@ -196,6 +208,7 @@ build(struct world_build *b)
 	subnet_tables_gateways(b);
 	subnet_tables_subnets(b);
 	uplink_routes(b);
+	world_maps(b);
 	return b->arena->failed ? -ENOMEM : 0;
 }
 

@@ -72,6 +72,8 @@ struct world {
 	struct view_spec spec;         /* as given to view_build; sa[].sa filled in by the SA store */
 	struct effective_table *table; /* one for each subnet of the file */
 	uint32_t n_tables;
+	const uint16_t *tunnel;        /* [connection]: in spec.tunnel, TUNNEL_NONE: no end of it is here */
+	const uint16_t *gateway_iface; /* [gateway] */
 	struct warning *warning;
 	uint32_t n_warnings;
 	struct arena *arena; /* all of the above but config lies here */

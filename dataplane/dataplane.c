@@ -246,6 +246,22 @@ dataplane_retired(const struct dataplane *dp)
 	return dp->n_retired;
 }
 
+uint64_t
+dataplane_generation(const struct dataplane *dp)
+{
+	return dp->generation;
+}
+
+uint64_t
+dataplane_settled(const struct dataplane *dp)
+{
+	uint64_t oldest = dp->generation;
+
+	for (uint32_t i = 0; i < dp->n_retired; i++)
+		oldest = RTE_MIN(oldest, dp->retired[i].view->generation);
+	return oldest;
+}
+
 int
 dataplane_trace(struct dataplane *dp, const struct flow_filter *filter, uint32_t count)
 {

@@ -328,8 +328,10 @@ int dataplane_send_local(struct dataplane *dp, uint16_t iface, const uint8_t *l3
 /* Every millisecond or so: drains events and punted packets (ARP, ND, echo, ICMP errors, waiting
  * packets), ages neighbours and flows, frees retired views. Bounded work. Returns packets handled. */
 uint32_t dataplane_poll(struct dataplane *dp);
-/* Views published whose grace period is not over. */
+/* Views whose grace period is not over; the number of the newest publication, and of the oldest still in use. */
 uint32_t dataplane_retired(const struct dataplane *dp);
+uint64_t dataplane_generation(const struct dataplane *dp);
+uint64_t dataplane_settled(const struct dataplane *dp);
 /* Drain and stop the workers, free everything. */
 void dataplane_stop(struct dataplane *dp);
 void dataplane_free(struct dataplane *dp);

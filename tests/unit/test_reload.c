@@ -1,6 +1,7 @@
 /* Reloading, with everything around it faked: nothing is seen before the dataplane has the view, whatever
  * fails on the way changes nothing, and old worlds go when nobody sees them.
  */
+#include "control/ike.h"
 #include "control/reload.h"
 #include "control/notify.h"
 #include "control/sa_store.h"
@@ -63,13 +64,19 @@ local_net_apply(struct local_net *l, const struct world *w, const struct names *
 }
 
 int
-dataplane_publish(struct dataplane *dp, struct view *v)
+ike_view_publish(struct daemon *d, const struct world *w, struct view **v)
 {
 	if (fake.publish_result == 0) {
 		fake.published++;
 		fake.retired++;
+		*v = NULL;
 	}
 	return fake.publish_result;
+}
+
+void
+ike_apply(struct daemon *d)
+{
 }
 
 const struct view *
@@ -84,10 +91,16 @@ view_ref(const struct view *v)
 	return (struct view *)(uintptr_t)v;
 }
 
-uint32_t
-dataplane_retired(const struct dataplane *dp)
+uint64_t
+dataplane_generation(const struct dataplane *dp)
 {
-	return fake.retired;
+	return fake.published;
+}
+
+uint64_t
+dataplane_settled(const struct dataplane *dp)
+{
+	return fake.published - fake.retired;
 }
 
 void
