@@ -4,9 +4,14 @@
  */
 #include "control/strongswan/queue.h"
 
+#include "control/strongswan/wire.h"
+
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
+
+#define EXPIRIES 4
+#define EXPIRE_AGAIN_NS 3000000000ull
 
 /* Locked. In front of what waits: SAs, policies, SYNCED. */
 static void
@@ -142,6 +147,7 @@ record(struct requests *r, const struct request *q)
 	switch (q->type) {
 	case IKE_SA_ADD:
 		q->sa->live = true;
+		q->sa->expiries = 0;
 		q->sa->add.flags |= IKE_REPLAYED;
 		break;
 	case IKE_SA_UPDATE:
@@ -170,13 +176,13 @@ check_answer(const struct request *q, const struct ike_header *h)
 
 /* Locked. Nobody waits for it. */
 static void
-finish(struct request *q, struct requests_refused *refused)
+finish(struct requests *r, struct request *q)
 {
 	bool expected = q->manner == NO_WAIT && q->error == -ENOENT;
 
 	if (q->manner == REPLAY && q->type == IKE_SA_ADD && q->error) {
-		refused->is_sa = true;
-		refused->sa = q->sa->add.id;
+		q->sa->expiries = EXPIRIES;
+		q->sa->expire_at = r->dead_next = wire_now();
 	} else if (q->error && !expected)
 		DBG1(DBG_KNL, "isthmus: request of type %d refused: %s", q->type, strerror(-q->error));
 	queue_free(q);
@@ -196,7 +202,7 @@ asked(const struct requests *r, uint64_t serial)
 
 /* Locked. An answer that came after its asker had given up is nobody's. */
 static int
-answer(struct requests *r, const struct ike_header *h, struct requests_refused *refused)
+answer(struct requests *r, const struct ike_header *h)
 {
 	struct request *q = asked(r, h->serial);
 	size_t size = h->length - sizeof(*h);
@@ -216,18 +222,60 @@ answer(struct requests *r, const struct ike_header *h, struct requests_refused *
 	if (q->manner == WAITS)
 		pthread_cond_signal(&q->answered);
 	else
-		finish(q, refused);
+		finish(r, q);
 	return 0;
 }
 
 int
-requests_answer(struct requests *r, const struct ike_header *h, struct requests_refused *refused)
+requests_answer(struct requests *r, const struct ike_header *h)
 {
 	int error;
 
-	refused->is_sa = false;
 	pthread_mutex_lock(&r->lock);
-	error = answer(r, h, refused);
+	error = answer(r, h);
 	pthread_mutex_unlock(&r->lock);
 	return error;
+}
+
+/* Locked. The first one that is due; *next: the earliest of the others. */
+static struct journal_sa *
+find_dead(struct requests *r, uint64_t now, uint64_t *next)
+{
+	struct journal_sa *sa;
+
+	*next = 0;
+	TAILQ_FOREACH(sa, &r->journal.sas, link)
+	{
+		if (!sa->expiries)
+			continue;
+		if (sa->expire_at <= now)
+			return sa;
+		if (!*next || sa->expire_at < *next)
+			*next = sa->expire_at;
+	}
+	return NULL;
+}
+
+bool
+requests_dead(struct requests *r, struct ike_sa_id *id, uint64_t *next)
+{
+	uint64_t now = wire_now();
+	struct journal_sa *sa = NULL;
+
+	pthread_mutex_lock(&r->lock);
+	if (r->dead_next && now >= r->dead_next) {
+		sa = find_dead(r, now, &r->dead_next);
+		if (sa) {
+			*id = sa->add.id;
+			sa->expiries--;
+			sa->expire_at = now + EXPIRE_AGAIN_NS;
+			r->dead_next = now;
+			/* To the end, so that thousands of dead SAs are found at once. */
+			TAILQ_REMOVE(&r->journal.sas, sa, link);
+			TAILQ_INSERT_TAIL(&r->journal.sas, sa, link);
+		}
+	}
+	*next = r->dead_next;
+	pthread_mutex_unlock(&r->lock);
+	return sa != NULL;
 }

@@ -22,7 +22,9 @@ struct journal_sa {
 	struct secret *secret;
 	uint32_t references;
 	bool listed;
-	bool live; /* isthmusd has said yes */
+	bool live;          /* isthmusd has said yes */
+	uint8_t expiries;   /* isthmusd cannot go on with it: how often charon is still to be told */
+	uint64_t expire_at; /* wire_now() */
 };
 
 struct journal_policy {

@@ -40,7 +40,7 @@ struct link {
 	uint32_t timeout_ms, retry_ms;
 	uint64_t instance, epoch;
 	uint64_t deadline; /* of the greeting, or of the farewell; 0 = none */
-	uint64_t next_try;
+	uint64_t next_try, dead_next;
 	_Alignas(8) uint8_t out[IKE_MESSAGE_MAX], in[IKE_MESSAGE_MAX];
 };
 
@@ -162,17 +162,16 @@ refuse(struct link *l, const struct ike_header *h)
 	return -ECONNREFUSED;
 }
 
-static int
-answered(struct link *l, const struct ike_header *h)
+/* isthmusd knows nothing of these SAs any more. */
+static void
+expire_dead(struct link *l)
 {
-	struct requests_refused refused;
-	int error = requests_answer(l->requests, h, &refused);
+	struct ike_sa_id sa;
 
-	if (refused.is_sa) {
-		DBG1(DBG_KNL, "isthmus: isthmusd cannot go on with SA %08x, it is replaced", refused.sa.spi);
-		events_expire(&refused.sa, true);
+	while (requests_dead(l->requests, &sa, &l->dead_next)) {
+		DBG1(DBG_KNL, "isthmus: isthmusd cannot go on with SA %08x, it is replaced", sa.spi);
+		events_expire(&sa, true);
 	}
-	return error;
 }
 
 static int
@@ -186,7 +185,7 @@ dispatch(struct link *l, const struct ike_header *h, size_t size)
 		return refuse(l, h);
 	if (!l->welcomed)
 		return -EPROTO;
-	return h->type >= IKE_EXPIRE ? events_dispatch(h) : answered(l, h);
+	return h->type >= IKE_EXPIRE ? events_dispatch(h) : requests_answer(l->requests, h);
 }
 
 /* One record. -EAGAIN: none is there; -ECONNRESET: the end. */
@@ -237,6 +236,8 @@ wait_ms(const struct link *l)
 {
 	uint64_t now = wire_now(), until = l->fd < 0 ? l->next_try : l->deadline;
 
+	if (l->dead_next && (!until || l->dead_next < until))
+		until = l->dead_next;
 	if (!until)
 		return -1;
 	return until > now ? (int)((until - now) / 1000000 + 1) : 0;
@@ -265,6 +266,7 @@ run(void *arg)
 		sleep_until_work(l);
 		if (l->fd >= 0)
 			receive_all(l);
+		expire_dead(l);
 		if (l->fd >= 0 && l->welcomed)
 			send_all(l);
 		if (l->fd >= 0 && l->deadline && wire_now() > l->deadline)

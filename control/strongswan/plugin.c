@@ -17,6 +17,7 @@
  */
 #include "control/strongswan/backend.h"
 #include "control/strongswan/link.h"
+#include "control/strongswan/listener.h"
 #include "control/strongswan/version.h"
 
 #include <daemon.h>
@@ -39,12 +40,26 @@ get_name(plugin_t *this)
 	return "kernel-isthmus";
 }
 
+static bool
+listen_to_bus(plugin_t *this, plugin_feature_t *feature, bool start, void *data)
+{
+	struct plugin *p = (struct plugin *)this;
+
+	if (start)
+		listener_start(link_requests(p->link));
+	else
+		listener_stop();
+	return true;
+}
+
 static int
 get_features(plugin_t *this, plugin_feature_t *features[])
 {
 	static plugin_feature_t f[] = {
 		PLUGIN_CALLBACK(kernel_ipsec_register, backend_create),
 		PLUGIN_PROVIDE(CUSTOM, "kernel-ipsec"),
+		PLUGIN_CALLBACK(listen_to_bus, NULL),
+		PLUGIN_PROVIDE(CUSTOM, "isthmus-notices"),
 	};
 
 	*features = f;

@@ -45,6 +45,7 @@ struct requests {
 	uint32_t notices, notices_lost;
 	uint32_t timeout_ms;
 	bool connected, shut;
+	uint64_t dead_next; /* when to look for dead SAs; 0 = there are none */
 	void (*wake)(void *arg);
 	void *arg;
 };

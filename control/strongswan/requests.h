@@ -17,12 +17,6 @@
 
 struct requests;
 
-/* What a replay was refused: the SA is dead and to be expired. */
-struct requests_refused {
-	bool is_sa;
-	struct ike_sa_id sa;
-};
-
 /* wake(): called with the lock held whenever there is something to send. NULL without memory. */
 struct requests *requests_new(uint32_t timeout_ms, void (*wake)(void *arg), void *arg);
 void requests_free(struct requests *r); /* NULL is legal; no caller may be in it */
@@ -56,5 +50,10 @@ void requests_lost(struct requests *r);
  * when nothing is queued; -EAGAIN when the socket is full; -errno. */
 int requests_send(struct requests *r, int fd, uint8_t *buffer, bool *idle);
 
-/* Link's thread. An answer; -EPROTO when there was no such question. *refused is filled when a replay failed. */
-int requests_answer(struct requests *r, const struct ike_header *h, struct requests_refused *refused);
+/* Link's thread. An answer; -EPROTO when there was no such question. */
+int requests_answer(struct requests *r, const struct ike_header *h);
+
+/* Link's thread. An SA whose replay was refused, to be expired now: charon makes a new one. It is asked several times,
+ * as it does not know an SA yet that it is just installing. false: none is due; *next is when to ask again, 0 = never.
+ */
+bool requests_dead(struct requests *r, struct ike_sa_id *sa, uint64_t *next);
