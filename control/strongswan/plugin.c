@@ -122,6 +122,8 @@ kernel_isthmus_plugin_create(void)
 	struct plugin *p;
 
 	leave_environment();
+	/* For keys in locked memory, which is tried without it, too (secret.c). */
+	(void)!lib->caps->keep(lib->caps, CAP_IPC_LOCK);
 	if (!path || !version_fits())
 		return NULL;
 	p = calloc(1, sizeof(*p));

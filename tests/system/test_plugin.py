@@ -9,10 +9,11 @@ sys.path[:0] = [os.path.dirname(os.path.dirname(os.path.abspath(__file__)))]
 import shutil
 import signal
 import tempfile
+import threading
 
 from lib import ike_protocol as p
 from lib import net, tap, vici
-from lib.charon import child, connection
+from lib.charon import PROGRAM, child, connection
 from lib.fake_isthmusd import Fake
 from lib.plugin_charon import PluginCharon, missing
 
@@ -322,11 +323,52 @@ def what_is_not_supported_is_refused_aloud(pair):
     pair.fake["b"].wait(p.ALERT, match=lambda x: x["fault"] == p.FAULT_INSTALL)
 
 
+def fails_to_start(one, words):
+    try:
+        one.start()
+        raise AssertionError(f"charon runs, although {words}")
+    except net.Failed:
+        pass
+    assert words in one.log(), one.log()
+    one.process = None
+
+
+@story
+def a_silent_daemon_fails_requests(pair):
+    """No answer at all, and then a socket that nobody reads from."""
+    one, a = pair.charon["a"], pair.fake["a"]
+    for name in "ab":
+        pair.load(name)
+    a.answers = lambda header, _: "nothing" if header.type == p.SPI_GET else None
+    try:
+        one.initiate("net")
+        raise AssertionError("a tunnel without an SPI")
+    except vici.Refused:
+        pass
+    one.said("getting an SPI (SPI 00000000) failed: Connection timed out")
+    gate = threading.Event()
+    a.answers = lambda header, _: gate.wait(20) and None if header.type == p.SPI_GET else None
+    opener = threading.Timer(2, gate.set)
+    opener.start()
+    one.initiate("net")
+    opener.join()
+    both_up(pair)
+
+
 @story
 def only_misconfiguration_is_fatal(pair):
     one = pair.charon["a"]
+    version = pair.fake["a"].wait(p.HELLO)[0]["running"]
     one.stop()
     pair.fake["a"].close()
+    other = os.path.join(pair.folder, "charon-systemd")
+    with open(PROGRAM, "rb") as file, open(other, "wb") as copy:
+        copy.write(file.read().replace(b"\0%s\0" % version.encode(), b"\0005.0.0\0"))
+    os.chmod(other, 0o700)
+    command, one.command = one.command, [*one.command[:-1], other]
+    fails_to_start(one, f"the plugin was built for strongSwan {version} and this is 5.0.0")
+    one.command = command
+
     one.start()  # without isthmusd
     one.said("isthmusd cannot be reached")
     one.stop()
@@ -339,13 +381,7 @@ def only_misconfiguration_is_fatal(pair):
         text = file.read()
     with open(one.configuration, "w", encoding="utf-8") as file:
         file.write(text.replace("socket = " + refusing.path, ""))
-    try:
-        one.start()
-        raise AssertionError("charon runs without a socket")
-    except net.Failed:
-        pass
-    assert "plugins.kernel-isthmus.socket is not set" in one.log()
-    pair.charon["a"].process = None
+    fails_to_start(one, "plugins.kernel-isthmus.socket is not set")
 
 
 def main():
