@@ -13,7 +13,7 @@ PLUGIN = libstrongswan-kernel-isthmus.so
 
 # charon's plugin needs strongSwan's headers, which may come later than the build folder.
 all: $(BUILD)/build.ninja
-	@test -e $(BUILD)/control/strongswan/$(PLUGIN) || ! control/strongswan/fetch.sh >/dev/null || \
+	@grep -qs $(PLUGIN) $(BUILD)/build.ninja || ! control/strongswan/fetch.sh >/dev/null || \
 		$(MESON) setup --reconfigure $(BUILD) >/dev/null
 	@$(MESON) compile -C $(BUILD) $(if $(V),-v)
 	@for f in isthmusd isthmus $(PLUGIN); do \
