@@ -55,7 +55,7 @@ check_certificate(struct check *k, const struct cfg_connection *c)
 			"connection '%.80s' authenticates by certificate and needs appliance.%s, its own or its "
 			"gateway's",
 			c->name, missing);
-	if ((own->certificate == NULL) != (own->key_file == NULL))
+	else if ((own->certificate == NULL) != (own->key_file == NULL))
 		config_error(k->b->errors, c->mark, "CertificateMissing",
 			"connection '%.80s': certificate and privateKeyFile belong together", c->name);
 }
@@ -149,7 +149,10 @@ check_policy_based(struct check *k, const struct cfg_connection *c, const struct
 {
 	const char *what = NULL;
 
-	if (c->ike.protocol != PROTOCOL_IKEV1)
+	for (const struct cfg_connection *d = k->c->connections; d < c && what == NULL; d++)
+		if (d->gateway1 == c->gateway1)
+			what = "one connection";
+	if (what == NULL && c->ike.protocol != PROTOCOL_IKEV1)
 		what = "connectionProtocol IKEv1";
 	else if (c->ike.authentication != AUTHENTICATION_PSK)
 		what = "authenticationType PSK";

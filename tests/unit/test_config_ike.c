@@ -1,12 +1,6 @@
-/* Connections that negotiate their keys: what they need, what does not fit, and that a shared key is
- * read only where it is safe and never seen again.
- */
+/* Connections that negotiate their keys: what they need, and what does not fit. */
 #include "config_case.h"
 #include "config_tunnel.h"
-
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 /* Lines 12 on: the connection. Both gateways' addresses are ours. */
 #define UPLINK                                                                                                         \
@@ -125,6 +119,226 @@ completed(void **state)
 	config_free(c);
 }
 
+/* ---- what is refused ------------------------------------------------------------- */
+
+#define POLICY_OF(enc, integ, ike, hash, dh, pfs)                                                                      \
+	KEY ",\n ipsecPolicies: [{saLifeTimeSeconds: 300, saDataSizeKilobytes: 1024, ipsecEncryption: " enc            \
+	    ", ipsecIntegrity: " integ ", ikeEncryption: " ike ", ikeIntegrity: " hash ", dhGroup: " dh                \
+	    ", pfsGroup: " pfs "}]"
+#define IKE(words) KEY ",\n appliance: {ikeProposals: [" words "]}"
+#define ESP(words) KEY ",\n appliance: {espProposals: [" words "]}"
+
+/* The connection stands in line 14. */
+static void
+incomplete(void **state)
+{
+	static const struct case_refusal cases[] = {
+		{SITE(", connectionMode: InitiatorOnly"), "SharedKeyMissing", 14,
+			"sharedKeyFile lets IKE negotiate them, appliance.securityAssociations gives them by hand"},
+		{SITE(", appliance: {tunnels: 2}"), "SharedKeyMissing", 14, NULL},
+		{SITE(", authenticationType: Certificate"), "CertificateMissing", 14, "appliance.certificate"},
+		{SITE(", authenticationType: Certificate, appliance: {certificate: x, privateKeyFile: y}"),
+			"CertificateMissing", 14, "caFiles"},
+		{SITE(", authenticationType: Certificate, appliance: {certificate: x, caFiles: y}"),
+			"CertificateMissing", 14, "privateKeyFile"},
+		{SITE(KEY ", authenticationType: None"), "InvalidValue", 14, "PSK, Certificate"},
+		{SITE(KEY ", connectionMode: Both"), "InvalidValue", 14, "InitiatorOnly"},
+		{SITE(KEY ", connectionProtocol: IKEv3"), "InvalidValue", 14, "IKEv2, IKEv1"},
+		{SITE(KEY ", dpdTimeoutSeconds: 8"), "InvalidValue", 14, "9 to 3600"},
+		{SITE(KEY ", dpdTimeoutSeconds: 3601"), "InvalidValue", 14, "or 0"},
+		{SITE(KEY ", certificateAuthentication: {outboundAuthCertificate: x}"), "NotSupported", 14,
+			"appliance.certificate"},
+		{SITE(KEY ", enableBgp: true"), "NotSupported", 14, "enableBgp"},
+		{SITE(KEY ", appliance: {tunnels: 65}"), "InvalidValue", 14, "1 to 64"},
+		{SITE(KEY ", appliance: {replayWindow: 63}"), "InvalidValue", 14, "or 0"},
+		{SITE(KEY ", appliance: {childLifetimeSeconds: 1}"), "InvalidValue", 14, "2 to"},
+		{SITE(KEY ", connectionProtocol: IKEv1, appliance: {esn: on}"), "InvalidValue", 14, "IKEv1"},
+		{SITE(KEY ",\n appliance: {securityAssociations: [\n{direction: out, spi: 300, encryption: "
+			  "aes-gcm-128, key: "
+			  "000102030405060708090a0b0c0d0e0f10111213},\n{direction: in, spi: 300, encryption: "
+			  "aes-gcm-128, "
+			  "key: 200102030405060708090a0b0c0d0e0f10111213}]}"),
+			"KeysTwice", 16, "one of them"},
+		{TWO "connections:\n- {name: c, connectionType: IPsec, virtualNetworkGateway1: g, "
+		     "localNetworkGateway2: l" KEY "}\n",
+			"TunnelAddressNotOnUplink", 13, "negotiates its keys"},
+		{BASE GATEWAY("g", "v", "k", "") UPLINK
+			"connections:\n- {name: c, connectionType: IPsec, virtualNetworkGateway1: g, "
+			"localNetworkGateway2: l" KEY "}\n",
+			"TunnelAddressFamily", 13, NULL},
+	};
+
+	CASE_REFUSE_ALL(cases);
+	/* the gateway's own are everyone's */
+	case_accept(BASE GATEWAY("g", "v", "i", ", appliance: {certificate: x, privateKeyFile: y, caFiles: [z]}") UPLINK
+		"connections: [{name: c, connectionType: IPsec, virtualNetworkGateway1: g, localNetworkGateway2: l, "
+		"authenticationType: Certificate}]\n");
+}
+
+static void
+policy_based_gateways(void **state)
+{
+#define OLD(more)                                                                                                      \
+	BASE GATEWAY("g", "v", "i", ", vpnType: PolicyBased") UPLINK                                                   \
+		"connections:\n- {name: c, connectionType: IPsec, virtualNetworkGateway1: g, localNetworkGateway2: "   \
+		"l" more "}\n"
+	static const struct case_refusal cases[] = {
+		{OLD(KEY ", connectionProtocol: IKEv2"), "VpnTypeNotSupported", 13, "IKEv1 only"},
+		{OLD(KEY ", appliance: {tunnels: 2}"), "VpnTypeNotSupported", 13, "one tunnel only"},
+		{OLD(", authenticationType: Certificate, appliance: {certificate: x, privateKeyFile: y, caFiles: z}"),
+			"VpnTypeNotSupported", 13, "PSK only"},
+		{OLD(KEY) "- {name: d, connectionType: IPsec, virtualNetworkGateway1: g, localNetworkGateway2: l" KEY
+			  "}\n",
+			"VpnTypeNotSupported", 14, "one connection only"},
+	};
+
+	case_accept(OLD(KEY ", connectionProtocol: IKEv1, usePolicyBasedTrafficSelectors: true"));
+	CASE_REFUSE_ALL(cases);
+	case_accept(SITE(KEY ", connectionProtocol: IKEv1"));
+}
+
+static void
+policies(void **state)
+{
+	static const struct case_refusal cases[] = {
+		{SITE(KEY ",\n ipsecPolicies: [{saLifeTimeSeconds: 300, saDataSizeKilobytes: 1024, ipsecEncryption: "
+			  "AES256, ipsecIntegrity: SHA256, ikeEncryption: AES256, ikeIntegrity: SHA256, dhGroup: "
+			  "ECP256}]"),
+			"MissingKey", 15, "pfsGroup"},
+		{SITE(KEY ",\n ipsecPolicies: [{}, {}]"), "LimitExceeded", 15, "at most 1"},
+		{SITE(KEY ",\n ipsecPolicies: [{saLifeTimeSeconds: 299, saDataSizeKilobytes: 1024, ipsecEncryption: "
+			  "AES256, ipsecIntegrity: SHA256, ikeEncryption: AES256, ikeIntegrity: SHA256, dhGroup: "
+			  "ECP256, pfsGroup: None}]"),
+			"InvalidValue", 15, "300 to 172799"},
+		{SITE(KEY ",\n ipsecPolicies: [{saLifeTimeSeconds: 300, saDataSizeKilobytes: 1023, ipsecEncryption: "
+			  "AES256, ipsecIntegrity: SHA256, ikeEncryption: AES256, ikeIntegrity: SHA256, dhGroup: "
+			  "ECP256, pfsGroup: None}]"),
+			"InvalidValue", 15, "1024 to"},
+		{SITE(POLICY_OF("AES256", "SHA512", "AES256", "SHA256", "ECP256", "None")), "InvalidValue", 15,
+			"MD5, SHA1, SHA256"},
+		{SITE(POLICY_OF("GCMAES256", "SHA256", "AES256", "SHA256", "ECP256", "None")), "InvalidAlgorithm", 15,
+			"with GCM both are the same"},
+		{SITE(POLICY_OF("GCMAES256", "GCMAES128", "AES256", "SHA256", "ECP256", "None")), "InvalidAlgorithm",
+			15, "GCMAES128"},
+		{SITE(POLICY_OF("AES256", "GCMAES256", "AES256", "SHA256", "ECP256", "None")), "InvalidAlgorithm", 15,
+			NULL},
+		{SITE(POLICY_OF("AES256", "SHA256", "AES256", "GCMAES256", "ECP256", "None")), "InvalidAlgorithm", 15,
+			"ikeIntegrity"},
+		{SITE(POLICY_OF("DES", "SHA256", "AES256", "SHA256", "ECP256", "None")), "WeakAlgorithm", 15,
+			"azure-default"},
+		{SITE(POLICY_OF("None", "SHA256", "AES256", "SHA256", "ECP256", "None")), "WeakAlgorithm", 15,
+			"'ipsecEncryption': None"},
+		{SITE(POLICY_OF("AES256", "MD5", "AES256", "SHA256", "ECP256", "None")), "WeakAlgorithm", 15, "MD5"},
+		{SITE(POLICY_OF("AES256", "SHA1", "DES", "SHA256", "ECP256", "None")), "WeakAlgorithm", 15,
+			"'ikeEncryption': DES"},
+		{SITE(POLICY_OF("AES256", "SHA1", "DES3", "MD5", "ECP256", "None")), "WeakAlgorithm", 15,
+			"'ikeIntegrity': MD5"},
+		{SITE(POLICY_OF("AES256", "SHA1", "DES3", "SHA1", "DHGroup1", "None")), "WeakAlgorithm", 15,
+			"DHGroup1"},
+		{SITE(POLICY_OF("AES256", "SHA1", "DES3", "SHA1", "None", "None")), "WeakAlgorithm", 15,
+			"'dhGroup': None"},
+		{SITE(POLICY_OF("AES256", "SHA1", "DES3", "SHA1", "DHGroup2", "PFS1")), "WeakAlgorithm", 15, "PFS1"},
+		{SITE(POLICY_OF(
+			 "AES256", "SHA1", "GCMAES256", "SHA384", "ECP384", "PFS24") ", connectionProtocol: IKEv1"),
+			"InvalidAlgorithm", 15, "IKEv1"},
+		{SITE(POLICY_OF("AES256", "SHA1", "AES256", "SHA384", "ECP384",
+			 "PFS24") ", appliance: {espProposals: aes256gcm16}"),
+			"InvalidValue", 15, "one of them"},
+	};
+
+	CASE_REFUSE_ALL(cases);
+	case_accept(
+		SITE(POLICY_OF("DES", "MD5", "DES", "MD5", "None", "PFS1") ", appliance: {ikeProfile: azure-default}"));
+	case_accept(SITE(POLICY_OF("GCMAES192", "GCMAES192", "GCMAES128", "GCMAES128", "DHGroup2048", "PFSMM")));
+	case_accept(SITE(POLICY_OF("DES3", "SHA1", "GCMAES256", "SHA256", "DHGroup24", "PFS14")));
+}
+
+static void
+proposals(void **state)
+{
+	static const struct case_refusal cases[] = {
+		{SITE(IKE("aes256gcm16-prfsha385-ecp384")), "InvalidAlgorithm", 15, "did you mean 'prfsha384'?"},
+		{SITE(IKE("aes256-sha256")), "InvalidAlgorithm", 15, "no Diffie-Hellman group"},
+		{SITE(IKE("aes256gcm16-ecp384")), "InvalidAlgorithm", 15, "pseudo-random"},
+		{SITE(IKE("aes256-ecp384")), "InvalidAlgorithm", 15, "no integrity"},
+		{SITE(IKE("sha256-ecp384")), "InvalidAlgorithm", 15, "no encryption"},
+		{SITE(IKE("aes256-aes256gcm16-sha256-ecp384")), "InvalidAlgorithm", 15, "make two"},
+		{SITE(IKE("null-sha256-ecp384")), "InvalidAlgorithm", 15, "'null' is no algorithm"},
+		{SITE(IKE("aes256-sha256-ecp384-esn")), "InvalidAlgorithm", 15, "'esn'"},
+		{SITE(IKE("des-sha256-ecp384")), "WeakAlgorithm", 15, "des is weak"},
+		{SITE(IKE("aes256gcm16-prfsha256-ecp384") ", connectionProtocol: IKEv1"), "InvalidAlgorithm", 15,
+			"IKEv1"},
+		{SITE(ESP("aes256gcm16-sha256")), "InvalidAlgorithm", 15, "beside encryption"},
+		{SITE(ESP("aes256gcm16, aes256")), "InvalidAlgorithm", 15, "'aes256' has no integrity"},
+		{SITE(ESP("aes256gcm16-prfsha256")), "InvalidAlgorithm", 15, "prfsha256"},
+		{SITE(ESP("aes256-md5")), "WeakAlgorithm", 15, "md5"},
+		{SITE(ESP("aes256-sha1-modp768")), "WeakAlgorithm", 15, "modp768"},
+		{SITE(ESP("camellia256-sha256")), "InvalidAlgorithm", 15, "camellia256"},
+		{SITE(ESP("''")), "InvalidAlgorithm", 15, NULL},
+		{SITE(ESP("aes256gcm16--esn")), "InvalidAlgorithm", 15, NULL},
+		{SITE(ESP("aes256gcm16-")), "InvalidAlgorithm", 15, NULL},
+	};
+	static const char *const fine[] = {
+		SITE(IKE("aes256-aes128-sha384-sha256-ecp384-modp2048, chacha20poly1305-prfsha512-x25519")),
+		SITE(ESP("aes192gcm8-esn-noesn, aes128-sha1-sha256-ecp521")),
+		SITE(ESP("aes192ccm12-modp3072, aes256ctr-sha512, null-sha256, aes256gmac, 3des-sha1, "
+			 "chacha20poly1305")),
+		SITE(KEY ", appliance: {ikeProfile: azure-default, espProposals: des-md5-modp768}"),
+	};
+
+	CASE_REFUSE_ALL(cases);
+	for (size_t i = 0; i < sizeof(fine) / sizeof(fine[0]); i++)
+		case_accept(fine[i]);
+}
+
+static void
+both_sides(void **state)
+{
+	static const struct case_refusal cases[] = {
+		{PAIR(KEY, ", sharedKey: other"), "SharedKeysDiffer", 15, "'c' and 'd'"},
+		{PAIR(KEY, KEY ", connectionProtocol: IKEv1"), "ConnectionsDiffer", 15, "connectionProtocol"},
+		{PAIR(KEY, ", authenticationType: Certificate, appliance: {certificate: x, privateKeyFile: y, "
+			   "caFiles: z}"),
+			"ConnectionsDiffer", 15, "authenticationType"},
+		{PAIR(POLICY_OF("AES256", "SHA1", "AES256", "SHA384", "ECP384", "PFS24"), KEY), "ConnectionsDiffer", 16,
+			"ipsecPolicies"},
+		{PAIR(KEY ", connectionMode: ResponderOnly", KEY ", connectionMode: ResponderOnly"),
+			"ConnectionsDiffer", 15, "neither would start"},
+		{PAIR(KEY ", connectionMode: InitiatorOnly", KEY ", connectionMode: InitiatorOnly"),
+			"ConnectionsDiffer", 15, "neither would answer"},
+	};
+
+	case_accept(PAIR(KEY, KEY));
+	case_accept(PAIR(KEY ", connectionMode: InitiatorOnly", KEY ", connectionMode: ResponderOnly"));
+	/* one side's key stands elsewhere */
+	case_accept(PAIR(KEY, ""));
+	CASE_REFUSE_ALL(cases);
+	/* the first to the first, the second to the second */
+	case_accept(PAIR(KEY, KEY) SIDE("e", "g", "h", ", sharedKey: two") SIDE("f", "h", "g", ", sharedKey: two"));
+	case_refuse(PAIR(KEY, KEY) SIDE("e", "g", "h", ", sharedKey: two") SIDE("f", "h", "g", KEY), "SharedKeysDiffer",
+		17, "'e' and 'f'");
+}
+
+static void
+peers_by_name(void **state)
+{
+#define PEER(more)                                                                                                     \
+	"localNetworkGateways:\n- {name: l, localNetworkAddressSpace: {addressPrefixes: [10.9.0.0/16]}, " more "}\n"
+	static const struct case_refusal cases[] = {
+		{PEER("fqdn: ''"), "MissingKey", 2, "gatewayIpAddress or fqdn"},
+		{PEER("fqdn: a.example, gatewayIpAddress: 192.0.2.1"), "InvalidValue", 2, "one of them"},
+		{PEER("fqdn: 192.0.2.1"), "InvalidValue", 2, "vpn.example.com"},
+		{PEER("fqdn: a..example"), "InvalidValue", 2, NULL},
+		{PEER("fqdn: -a.example"), "InvalidValue", 2, NULL},
+		{PEER("fqdn: a-.example"), "InvalidValue", 2, NULL},
+		{PEER("fqdn: 'a b'"), "InvalidValue", 2, NULL},
+		{PEER("fqdn: a."), "InvalidValue", 2, NULL},
+	};
+
+	case_accept(PEER("fqdn: A-1.example, gatewayIpAddress: null"));
+	CASE_REFUSE_ALL(cases);
+}
+
 int
 main(void)
 {
@@ -132,6 +346,12 @@ main(void)
 		cmocka_unit_test(defaults),
 		cmocka_unit_test(every_key),
 		cmocka_unit_test(completed),
+		cmocka_unit_test(incomplete),
+		cmocka_unit_test(policy_based_gateways),
+		cmocka_unit_test(policies),
+		cmocka_unit_test(proposals),
+		cmocka_unit_test(both_sides),
+		cmocka_unit_test(peers_by_name),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
