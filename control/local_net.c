@@ -1,6 +1,9 @@
 /* Which uplink a daemon's packet leaves by is told by its source address, not by the TAP it came out of: the kernel
  * routes by the destination alone, and with two uplinks it would choose the wrong one for half of the peers.
  *
+ * While the worker is behind with what was sent before, frames stay in the kernel's queue; the loop comes back for
+ * them.
+ *
  * A namespace that was there already is the operator's, or left by a predecessor that was killed: that one says so in
  * the alias of its loopback interface, and is removed at the end as if it had been made here.
  */
@@ -160,7 +163,7 @@ tap_ready(void *tap, uint32_t events)
 	struct local_net *l = t->net;
 
 	(void)events;
-	for (int i = 0; i < FRAMES_PER_TURN; i++) {
+	for (int i = 0; i < FRAMES_PER_TURN && dataplane_send_local_ready(l->dp); i++) {
 		ssize_t n = read(t->source.fd, l->frame, sizeof l->frame);
 
 		if (n >= 0) {

@@ -15,6 +15,7 @@
 #define ALIAS "isthmusd: uplink "
 #define STALE_MAX 64
 #define METRIC 1000 /* and the link's index: each link has its own default route */
+#define QUEUE 4096  /* packets: charon may begin a thousand tunnels at once */
 #define HASHED 10   /* characters before the hash */
 
 /* ---- names ---------------------------------------------------------------------------- */
@@ -183,8 +184,8 @@ int
 local_tap_change(
 	struct local_tap *t, struct rtnetlink *kernel, const struct local_uplink *wanted, char *error, size_t n)
 {
-	const char *what = "MAC address and MTU";
-	int r = link_ethernet_set(kernel, t->index, &wanted->mac, wanted->mtu);
+	const char *what = "MAC address, MTU and queue";
+	int r = link_ethernet_set(kernel, t->index, &wanted->mac, wanted->mtu, QUEUE);
 
 	if (r == 0) {
 		what = "addresses";

@@ -323,8 +323,9 @@ int dataplane_publish(struct dataplane *dp, struct view *v);
 const struct view *dataplane_view(const struct dataplane *dp);
 /* Sends an IP packet that a daemon made, from an address of ours on iface (an uplink), never through a tunnel. Copied.
  * -EINVAL: no IP packet, ESP, not from this interface's addresses, or to a group; -EMSGSIZE: larger than the uplink's
- * MTU; -ENOBUFS: no buffer, or the worker is behind with control's orders. */
+ * MTU; -ENOBUFS: no buffer, or not ready: the worker is behind with control's orders, for a turn of its own. */
 int dataplane_send_local(struct dataplane *dp, uint16_t iface, const uint8_t *l3, uint16_t length);
+bool dataplane_send_local_ready(struct dataplane *dp);
 /* Every millisecond or so: drains events and punted packets (ARP, ND, echo, ICMP errors, waiting
  * packets), ages neighbours and flows, frees retired views. Bounded work. Returns packets handled. */
 uint32_t dataplane_poll(struct dataplane *dp);

@@ -4,6 +4,9 @@
  * by the dataplane's tables, whatever the kernel behind the daemon believes. Nothing is taken on trust: a daemon is a
  * process of its own, and only an IP packet from the uplink's address leaves, no group's traffic of a kernel, and no
  * ESP, whose numbers are the workers' alone.
+ *
+ * A daemon that begins a thousand tunnels sends faster than a port's transmit queue empties. A worker takes all its
+ * orders in one turn, so no more of them may wait than a queue holds in any case; the rest stays in the kernel's.
  */
 #include "dataplane/esp.h"
 #include "dataplane/frame.h"
@@ -11,7 +14,7 @@
 
 #include <errno.h>
 
-#define ORDERS_RESERVED 128 /* places in the worker's ring that are left to views and answers */
+#define WAITING_MAX 32
 
 static bool
 may_send(const struct iface *i, const struct ip_summary *ip)
@@ -19,6 +22,14 @@ may_send(const struct iface *i, const struct ip_summary *ip)
 	return i->kind == IFACE_UPLINK && iface_owns(i, &ip->source) && !address_link_local(&ip->source) &&
 	       !address_multicast(&ip->destination) && !address_unspecified(&ip->destination) &&
 	       ip->protocol != ESP_PROTOCOL;
+}
+
+bool
+dataplane_send_local_ready(struct dataplane *dp)
+{
+	struct channel *down = &dp->worker[0]->down;
+
+	return down->mask + 1 - channel_room(down) < WAITING_MAX;
 }
 
 int
@@ -33,7 +44,7 @@ dataplane_send_local(struct dataplane *dp, uint16_t iface, const uint8_t *l3, ui
 		return -EINVAL;
 	if (ip.length > i->mtu)
 		return -EMSGSIZE;
-	if (channel_room(&dp->worker[0]->down) <= ORDERS_RESERVED)
+	if (!dataplane_send_local_ready(dp))
 		return -ENOBUFS;
 	m = frame_new(dp);
 	if (m == NULL)

@@ -177,12 +177,13 @@ link_alias_set(struct rtnetlink *r, int index, const char *alias)
 }
 
 int
-link_ethernet_set(struct rtnetlink *r, int index, const struct mac_addr *mac, uint16_t mtu)
+link_ethernet_set(struct rtnetlink *r, int index, const struct mac_addr *mac, uint16_t mtu, uint32_t queue)
 {
 	struct nlmsghdr *h = link_request(r, index, RTM_NEWLINK, IFF_NOARP);
 
 	mnl_attr_put(h, IFLA_ADDRESS, sizeof mac->b, mac->b);
 	mnl_attr_put_u32(h, IFLA_MTU, mtu);
+	mnl_attr_put_u32(h, IFLA_TXQLEN, queue);
 	return order(r, h);
 }
 

@@ -27,8 +27,8 @@ int link_find(struct rtnetlink *r, const char *name, struct link_info *out);
 /* Every link; each() must not speak to the kernel. */
 int link_each(struct rtnetlink *r, void (*each)(void *context, const struct link_info *link), void *context);
 int link_alias_set(struct rtnetlink *r, int index, const char *alias);
-/* MAC address and MTU, and that nobody is asked for neighbours' addresses. */
-int link_ethernet_set(struct rtnetlink *r, int index, const struct mac_addr *mac, uint16_t mtu);
+/* MAC address, MTU, how many packets may wait to leave, and that nobody is asked for neighbours' addresses. */
+int link_ethernet_set(struct rtnetlink *r, int index, const struct mac_addr *mac, uint16_t mtu, uint32_t queue);
 int link_up(struct rtnetlink *r, int index);
 int link_delete(struct rtnetlink *r, int index);
 
