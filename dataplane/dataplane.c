@@ -26,6 +26,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #define CHANNEL_SIZE 1024
 #define EVENTS_PER_POLL 512
@@ -353,6 +354,23 @@ sa_event(struct dataplane *dp, const struct event *e)
 		dp->events.sa_event(dp->events.context, &told);
 }
 
+/* Each worker tells once a second; together, so do they. */
+static void
+tunnel_miss(struct dataplane *dp, const struct event *e)
+{
+	struct tunnel_miss told = {.name = e->name,
+		.source.family = e->class,
+		.destination.family = e->class,
+		.protocol = e->protocol,
+		.source_port = e->source_port,
+		.destination_port = e->destination_port};
+
+	memcpy(told.source.b, e->ends[0], 16);
+	memcpy(told.destination.b, e->ends[1], 16);
+	if (dp->events.tunnel_miss && miss_due(&dp->misses, e->name, clock_boot_ns(), 1000000000u))
+		dp->events.tunnel_miss(dp->events.context, &told);
+}
+
 static void
 event_take(struct dataplane *dp, struct worker *w, const struct event *e)
 {
@@ -369,6 +387,9 @@ event_take(struct dataplane *dp, struct worker *w, const struct event *e)
 		break;
 	case EVENT_SA:
 		sa_event(dp, e);
+		break;
+	case EVENT_MISS:
+		tunnel_miss(dp, e);
 		break;
 	case EVENT_STOPPED:
 		break;

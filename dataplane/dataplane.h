@@ -489,9 +489,9 @@ struct route_verdict {
 	uint32_t hop;
 	enum hop_kind kind;
 	enum drop_reason reason;
-	uint32_t name, deny_name;
+	uint32_t name, deny_name, tunnel_name;
 	bool deny_forwarded;
-	uint16_t iface, tunnel;
+	uint16_t iface, tunnel; /* HOP_CLIENT: the client's; TUNNEL_NONE: no client has the address */
 	struct ip_addr next_hop;
 };
 

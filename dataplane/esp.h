@@ -19,22 +19,36 @@
 #define ESP_UDP_SIZE 8
 #define ESP_KEEPALIVE 0xff /* RFC 3948 section 2.3 */
 
-/* Outer headers of a tunnel's outbound SA, complete but for what changes from packet to packet. */
+/* Outer headers of an outbound SA, complete but for what changes from packet to packet, and where they lead. */
 #define ESP_OUTER_MAX (40 + ESP_UDP_SIZE + 4)
+#define ESP_OUTER4_MAX (20 + ESP_UDP_SIZE + 4)
 
 struct esp_outer {
-	uint8_t bytes[ESP_OUTER_MAX]; /* IP, UDP, SPI */
-	uint8_t length;               /* of IP and UDP: the ESP header starts here */
-	uint8_t ip_length;            /* 20 or 40 */
-	uint16_t sum; /* IPv4: of the header without TOS, length, identification, fragment word, checksum */
+	union {
+		uint8_t bytes[ESP_OUTER_MAX]; /* IP, UDP, SPI */
+		struct {
+			uint8_t bytes4[ESP_OUTER4_MAX]; /* the same of IPv4 */
+			rte_be32_t next4;               /* neighbour to send to, 0: none */
+			uint16_t sum; /* of the header without TOS, length, identification, fragment word, checksum */
+		};
+	};
+	uint8_t length; /* of IP and UDP: the ESP header starts here */
+	bool on_link;   /* IPv6: the neighbour is the peer itself, not the uplink's gateway */
+	uint16_t uplink;
 };
+
+static inline uint8_t
+esp_outer_ip_length(const struct esp_outer *o)
+{
+	return o->length < 40 ? 20 : 40;
+}
 
 struct sa;
 struct view;
 struct sas_spec;
 struct dataplane;
 
-/* Builder. Addresses of one family. */
+/* Builder and control. Addresses of one family. Where they lead, the caller says. */
 void esp_outer_build(
 	struct esp_outer *o, const struct ip_addr *local, const struct ip_addr *remote, const struct sa *sa);
 

@@ -1,6 +1,6 @@
-/* NAT keepalives: one byte to peers behind a NAT whose tunnel has been silent (RFC 3948 section 2.3).
+/* NAT keepalives: one byte to peers behind a NAT whose SA has been silent (RFC 3948 section 2.3).
  *
- * Control, from dataplane_poll. Looks at every tunnel four times a second: a keepalive may be late
+ * Control, from dataplane_poll. Looks at every path four times a second: a keepalive may be late
  * by a quarter of a second, which no NAT minds. It takes the way of any packet of our own.
  */
 #include "dataplane/checksum.h"
@@ -12,17 +12,17 @@
 
 #define LOOK_NS 250000000u
 
-/* The outer headers of the tunnel, then the byte. */
+/* The outer headers of the path, then the byte. */
 static void
 keepalive_write(uint8_t *ip, const struct esp_outer *o)
 {
 	uint16_t udp_size = rte_cpu_to_be_16(ESP_UDP_SIZE + 1), sum = 0;
-	uint8_t *udp = ip + o->ip_length;
+	uint8_t *udp = ip + esp_outer_ip_length(o);
 
 	memcpy(ip, o->bytes, o->length);
 	memcpy(udp + 4, &udp_size, 2);
 	udp[ESP_UDP_SIZE] = ESP_KEEPALIVE;
-	if (o->ip_length == 40) {
+	if (esp_outer_ip_length(o) == 40) {
 		memcpy(ip + 4, &udp_size, 2);
 		sum = checksum_fold(checksum_add(
 			checksum_pseudo_v6(ip + 8, ip + 24, ESP_UDP_SIZE + 1, ip[6]), udp, ESP_UDP_SIZE + 1));
@@ -38,7 +38,7 @@ keepalive_write(uint8_t *ip, const struct esp_outer *o)
 }
 
 static void
-keepalive_send(struct dataplane *dp, const struct tunnel *t, const struct path *path)
+keepalive_send(struct dataplane *dp, const struct path *path)
 {
 	struct rte_mbuf *m = rte_pktmbuf_alloc(dp->pool);
 	uint8_t *ip = m ? (uint8_t *)rte_pktmbuf_append(m, path->outer.length + 1) : NULL;
@@ -49,7 +49,7 @@ keepalive_send(struct dataplane *dp, const struct tunnel *t, const struct path *
 		return;
 	}
 	keepalive_write(ip, &path->outer);
-	dataplane_send_packet(dp, t->uplink, m, 0);
+	dataplane_send_packet(dp, path->outer.uplink, m, 0);
 }
 
 static bool
@@ -61,18 +61,6 @@ keepalive_due(const struct sa *sa, uint64_t now_tsc, uint64_t tsc_hz)
 	return sa->keepalive_s != 0 && now_tsc - last >= sa->keepalive_s * tsc_hz && now_tsc > last;
 }
 
-/* A path that stands in several places is no longer due when it is met again. */
-static void
-tunnel_look(struct dataplane *dp, const struct tunnel *t, uint64_t now_tsc)
-{
-	for (uint32_t i = 0; t->path && i <= t->path_mask; i++) {
-		if (!keepalive_due(t->path[i].sa, now_tsc, dp->tsc_hz))
-			continue;
-		t->path[i].sa->state->keepalive_tsc = now_tsc;
-		keepalive_send(dp, t, &t->path[i]);
-	}
-}
-
 void
 esp_keepalives(struct dataplane *dp, uint64_t now_ns)
 {
@@ -81,6 +69,13 @@ esp_keepalives(struct dataplane *dp, uint64_t now_ns)
 	if (now_ns < dp->keepalives_due_ns)
 		return;
 	dp->keepalives_due_ns = now_ns + LOOK_NS;
-	for (uint32_t i = 0; i < dp->view->n_tunnels; i++)
-		tunnel_look(dp, &dp->view->tunnel[i], now_tsc);
+	/* A path that stands in several places is no longer due when it is met again. */
+	for (uint32_t i = 0; i < dp->view->n_paths; i++) {
+		const struct path *path = &dp->view->path_store[i];
+
+		if (!keepalive_due(path->sa, now_tsc, dp->tsc_hz))
+			continue;
+		path->sa->state->keepalive_tsc = now_tsc;
+		keepalive_send(dp, path);
+	}
 }

@@ -40,7 +40,7 @@ struct open {
 	uint16_t at[BURST_MAX];     /* of the packet in burst->pkt */
 	uint8_t group[BURST_MAX];   /* its SA in by_sa */
 	uint8_t verdict[BURST_MAX]; /* KEEP or why not */
-	const struct tunnel *tunnel[BURST_MAX];
+	const struct inbound *inbound[BURST_MAX];
 	struct crypto_op op[BURST_MAX];
 };
 
@@ -104,8 +104,7 @@ static inline void
 slot_prefetch(const struct view *v, const struct sa_slot *slot)
 {
 	rte_prefetch0(slot->sa);
-	rte_prefetch0(&v->tunnel[slot->tunnel]);
-	rte_prefetch0((const uint8_t *)&v->tunnel[slot->tunnel] + RTE_CACHE_LINE_SIZE);
+	rte_prefetch0(&v->inbound[slot->inbound]);
 }
 
 static inline void
@@ -125,14 +124,14 @@ judge_short(const struct esp_place *e)
 
 /* May this packet be one of this SA's? */
 static inline enum drop_reason
-judge(const struct sa *sa, const struct tunnel *t, const struct packet *p, const struct esp_place *e)
+judge(const struct sa *sa, const struct inbound *in, const struct packet *p, const struct esp_place *e)
 {
 	int32_t payload = e->length - sa->header - sa->icv;
 
 	if (unlikely(sa->udp_encap != e->udp || (e->udp && p->destination_port != sa->udp_local_port)))
 		return DROP_ESP_ENCAPSULATION;
 	/* Behind a NAT the peer's address may change; the ICV tells whether it is the peer. */
-	if (unlikely(!e->udp && !from(p, &t->remote)))
+	if (unlikely(!e->udp && !from(p, &in->remote)))
 		return DROP_ESP_SPI_UNKNOWN;
 	if (unlikely(payload < ESP_TRAILER_SIZE))
 		return DROP_ESP_TRUNCATED;
@@ -202,21 +201,21 @@ find_one(struct worker *w, struct burst *b, struct open *o, uint16_t k)
 	const struct packet *p = b->pkt[at];
 	const struct sa_slot *slot = o->slot[k];
 	const struct esp_place e = o->place[at];
-	const struct tunnel *t;
+	const struct inbound *in;
 	enum drop_reason reason;
 	uint32_t groups;
 	uint64_t sequence;
 	uint8_t group;
 
-	if (unlikely(!slot || !to(p, &v->tunnel[slot->tunnel].local))) {
+	if (unlikely(!slot || !to(p, &v->inbound[slot->inbound].local))) {
 		reason = e.length < ESP_HEADER_SIZE ? judge_short(&e) : DROP_ESP_SPI_UNKNOWN;
 		if (to_us(&v->iface[p->iface], p))
 			refuse(w, b, o, at, reason, NAME_NONE);
 		return;
 	}
 
-	t = &v->tunnel[slot->tunnel];
-	reason = judge(slot->sa, t, p, &e);
+	in = &v->inbound[slot->inbound];
+	reason = judge(slot->sa, in, p, &e);
 	if (unlikely(reason != KEEP)) {
 		atomic_fetch_add_explicit(&slot->sa->state->drops, 1, memory_order_relaxed);
 		refuse(w, b, o, at, reason, slot->sa->name);
@@ -232,7 +231,7 @@ find_one(struct worker *w, struct burst *b, struct open *o, uint16_t k)
 	}
 	o->at[o->n] = at;
 	o->group[o->n] = group;
-	o->tunnel[o->n] = t;
+	o->inbound[o->n] = in;
 	o->op[o->n++] = (struct crypto_op){
 		.key = slot->sa->key, .esp = e.esp, .sequence = sequence, .length = e.length - slot->sa->icv};
 }
@@ -389,28 +388,28 @@ payload_take(struct packet *p, const struct sa *sa, const struct crypto_op *op)
 
 /* Heard from elsewhere than configured: an authenticated packet, so the peer's NAT has moved. */
 static void
-remote_check(struct worker *w, const struct sa *sa, const struct tunnel *t, const struct packet *p)
+remote_check(struct worker *w, const struct sa *sa, const struct inbound *in, const struct packet *p)
 {
 	struct ip_addr source;
 
-	if (likely(p->source_port == sa->udp_remote_port && from(p, &t->remote)))
+	if (likely(p->source_port == sa->udp_remote_port && from(p, &in->remote)))
 		return;
 	source = packet_address(p, true);
 	sa_tell_remote(w, sa, &source, p->source_port);
 }
 
 static inline void
-enter_gateway(struct packet *p, const struct tunnel *t)
+enter_gateway(struct packet *p, const struct inbound *in)
 {
-	p->iface = t->gateway;
-	p->tunnel = t->id;
+	p->iface = in->gateway;
+	p->tunnel = in->tunnel;
 	packet_trim(p, 0);
 }
 
 static inline enum drop_reason
 accept_one(struct worker *w, struct open *o, uint16_t i, struct packet *p)
 {
-	const struct tunnel *t = o->tunnel[i];
+	const struct inbound *in = o->inbound[i];
 	struct window *win = &o->window[o->group[i]];
 	struct sa_group *g = &o->by_sa.group[o->group[i]];
 	const struct crypto_op *op = &o->op[i];
@@ -419,19 +418,19 @@ accept_one(struct worker *w, struct open *o, uint16_t i, struct packet *p)
 	if (unlikely(o->verdict[i] != KEEP))
 		return o->verdict[i];
 	if (g->sa->udp_encap)
-		remote_check(w, g->sa, t, p);
+		remote_check(w, g->sa, in, p);
 	reason = payload_take(p, g->sa, op);
 	if (unlikely(reason != KEEP))
 		return reason;
-	if (unlikely(!selectors_match(t->selector, t->n_selectors, p, false)))
+	if (unlikely(!selectors_match(in->selector, in->n_selectors, p, false)))
 		return DROP_SELECTOR_IN;
 	if (unlikely(!sa_lifetime_take(&win->left, p->l3_len))) {
 		sa_tell(w, g->sa, SA_EVENT_HARD);
 		return DROP_SA_LIFETIME;
 	}
-	enter_gateway(p, t);
+	enter_gateway(p, in);
 	g->bytes += p->l3_len;
-	TRACE(p, STAGE_ESP_OPEN, TRACE_OPENED, t->gateway, g->sa->name, (uint32_t)op->sequence);
+	TRACE(p, STAGE_ESP_OPEN, TRACE_OPENED, in->gateway, g->sa->name, (uint32_t)op->sequence);
 	return KEEP;
 }
 

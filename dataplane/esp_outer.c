@@ -1,4 +1,4 @@
-/* What a view holds for ESP: the outer headers of each tunnel, and the UDP ports to look at. Builder. */
+/* What a view holds for ESP: the outer headers of each SA, and the UDP ports to look at. Builder. */
 #include "dataplane/checksum.h"
 #include "dataplane/esp.h"
 #include "dataplane/sa.h"
@@ -27,14 +27,14 @@ esp_outer_build(struct esp_outer *o, const struct ip_addr *local, const struct i
 
 	memset(o, 0, sizeof(*o));
 	if (local->family == IP_V6) {
-		o->ip_length = 40;
+		o->length = 40;
 		o->bytes[0] = 0x60;
 		o->bytes[6] = protocol;
 		o->bytes[7] = OUTER_TTL;
 		memcpy(o->bytes + 8, local->b, 16);
 		memcpy(o->bytes + 24, remote->b, 16);
 	} else {
-		o->ip_length = 20;
+		o->length = 20;
 		o->bytes[8] = OUTER_TTL;
 		o->bytes[9] = protocol;
 		memcpy(o->bytes + 12, local->b, 4);
@@ -42,7 +42,6 @@ esp_outer_build(struct esp_outer *o, const struct ip_addr *local, const struct i
 		o->sum = (uint16_t)~checksum_fold(checksum_add(0, o->bytes, 20));
 	}
 
-	o->length = o->ip_length;
 	if (sa->udp_encap) {
 		udp_write(o->bytes + o->length, sa);
 		o->length += ESP_UDP_SIZE;

@@ -9,6 +9,7 @@
  */
 #include "dataplane/checksum.h"
 #include "dataplane/esp.h"
+#include "dataplane/miss.h"
 #include "dataplane/sa.h"
 #include "dataplane/sa_burst.h"
 #include "dataplane/selector.h"
@@ -59,6 +60,27 @@ room_enough(const struct packet *p, const struct path *path)
 	return p->l3 >= buffer + before && p->l3 + p->l3_len + TRAILER_ROOM <= buffer + m->buf_len;
 }
 
+/* Of a tunnel with several classes: the first that wants the packet. */
+static __rte_noinline const struct path *
+class_path(const struct tunnel *t, const struct packet *p)
+{
+	for (uint32_t i = 0; i < t->n_classes; i++) {
+		const struct traffic_class *c = &t->class[i];
+
+		if (selectors_match(c->selector, c->n_selectors, p, true))
+			return &c->path[p->hash & c->path_mask];
+	}
+	return NULL;
+}
+
+static inline const struct path *
+path_of(const struct tunnel *t, const struct packet *p)
+{
+	if (unlikely(t->path == NULL))
+		return NULL;
+	return likely(t->n_classes == 0) ? tunnel_path(t, p->hash) : class_path(t, p);
+}
+
 /* The path of each packet, NULL: not into a tunnel, or no SA there. The memory of thousands of SAs is far away: each
  * round asks for what the next one reads, for the whole burst; a burst of one tunnel has it all. */
 static void
@@ -72,7 +94,7 @@ find(const struct view *v, const struct burst *b, struct seal *s)
 		const struct packet *p = b->pkt[i];
 		const struct tunnel *t = &v->tunnel[p->tunnel & v->tunnel_mask];
 
-		s->path[i] = p->tunnel != TUNNEL_NONE && t->path ? tunnel_path(t, p->hash) : NULL;
+		s->path[i] = p->tunnel != TUNNEL_NONE ? path_of(t, p) : NULL;
 		rte_prefetch0(s->path[i]);
 	}
 	for (uint16_t i = 0; i < b->n && several; i++)
@@ -81,6 +103,18 @@ find(const struct view *v, const struct burst *b, struct seal *s)
 	for (uint16_t i = 0; i < b->n && several; i++)
 		if (s->path[i])
 			rte_prefetch0(s->path[i]->sa->state);
+}
+
+/* No SA takes the packet. Where the connection would have one for it, control hears of it. */
+static __rte_noinline void
+unselected(struct worker *w, struct burst *b, struct seal *s, uint16_t i, const struct tunnel *t)
+{
+	const struct packet *p = b->pkt[i];
+	bool missing = t->path == NULL || (t->n_policies && selectors_match(t->policy, t->n_policies, p, true));
+
+	if (missing)
+		miss_tell(w, p, t);
+	refuse(w, b, s, i, missing ? DROP_SA_MISSING : DROP_SELECTOR_OUT, t->name);
 }
 
 static void
@@ -96,12 +130,8 @@ gather(struct worker *w, struct burst *b, struct seal *s)
 		if (p->tunnel == TUNNEL_NONE)
 			continue;
 		t = &v->tunnel[p->tunnel];
-		if (unlikely(path == NULL)) {
-			refuse(w, b, s, i, DROP_SA_MISSING, t->name);
-			continue;
-		}
-		if (unlikely(!selectors_match(t->selector, t->n_selectors, p, true))) {
-			refuse(w, b, s, i, DROP_SELECTOR_OUT, t->name);
+		if (unlikely(path == NULL || !selectors_match(t->selector, t->n_selectors, p, true))) {
+			unselected(w, b, s, i, t);
 			continue;
 		}
 		if (unlikely(!room_enough(p, path))) {
@@ -194,18 +224,27 @@ finish_v6(uint8_t *ip, uint16_t total, uint8_t tos)
 	memcpy(ip + 4, &payload, 2);
 }
 
-/* The packet is an outer one from here on: what is left to do with it is to send it to its hop's neighbour. */
+/* The packet is an outer one from here on: what is left to do with it is to send it to its path's neighbour, which
+ * takes the destination's place. */
 static inline void
-become_outer(struct packet *p, const struct tunnel *t, const struct esp_outer *o, uint8_t *ip, uint16_t total)
+become_outer(const struct view *v, struct packet *p, const struct esp_outer *o, uint8_t *ip, uint16_t total)
 {
+	uint8_t ip_length = esp_outer_ip_length(o);
+
 	p->l3 = ip;
 	p->l3_len = total;
-	p->l4_off = o->ip_length;
+	p->l4_off = ip_length;
 	p->flags &= PKT_LOCAL | PKT_TRACED | PKT_MOVED;
-	p->flags |= o->ip_length == 40 ? PKT_V6 : 0;
-	p->out = t->uplink;
+	p->out = o->uplink;
 	p->tunnel = TUNNEL_NONE;
-	p->protocol = o->length == o->ip_length ? ESP_PROTOCOL : IPPROTO_UDP;
+	p->protocol = o->length == ip_length ? ESP_PROTOCOL : IPPROTO_UDP;
+	if (ip_length == 20) {
+		p->next4 = o->next4;
+	} else {
+		p->flags |= PKT_V6;
+		p->next4 = 0;
+		memcpy(p->v6.dst, o->on_link ? o->bytes + 24 : v->iface[o->uplink].gateway6.b, 16);
+	}
 }
 
 /* Trailer behind the inner packet (RFC 4303 section 2.4: padding counts 1, 2, 3...). Returns payload and trailer. */
@@ -223,14 +262,15 @@ trailer_write(const struct sa *sa, const struct packet *p)
 }
 
 static inline void
-encapsulate(struct seal *s, uint16_t i, struct packet *p, const struct tunnel *t, const struct path *path,
-	uint64_t sequence)
+encapsulate(
+	const struct view *v, struct seal *s, uint16_t i, struct packet *p, const struct path *path, uint64_t sequence)
 {
+	const struct tunnel *t = &v->tunnel[p->tunnel];
 	const struct sa *sa = path->sa;
 	const struct esp_outer *o = &path->outer;
 	uint16_t payload = trailer_write(sa, p);
 	uint16_t total = o->length + sa->header + payload + sa->icv;
-	uint8_t *esp = p->l3 - sa->header, *ip = esp - o->length;
+	uint8_t *esp = p->l3 - sa->header, *ip = esp - o->length, ip_length = esp_outer_ip_length(o);
 	uint8_t tos = (t->copy_dscp ? p->tos & 0xfc : 0) | (p->tos & 3);
 	bool df = t->copy_df && (p->flags & PKT_DF);
 	uint32_t low = rte_cpu_to_be_32((uint32_t)sequence);
@@ -238,18 +278,18 @@ encapsulate(struct seal *s, uint16_t i, struct packet *p, const struct tunnel *t
 	outer_copy(ip, o);
 	memcpy(esp + ESP_SEQUENCE_OFFSET, &low, 4);
 	if (sa->udp_encap) {
-		uint16_t udp = rte_cpu_to_be_16(total - o->ip_length);
+		uint16_t udp = rte_cpu_to_be_16(total - ip_length);
 
-		memcpy(ip + o->ip_length + 4, &udp, 2);
-		s->checksums |= o->ip_length == 40;
+		memcpy(ip + ip_length + 4, &udp, 2);
+		s->checksums |= ip_length == 40;
 	}
-	if (o->ip_length == 20)
+	if (ip_length == 20)
 		finish_v4(ip, o, total, tos, df, sequence);
 	else
 		finish_v6(ip, total, tos);
 
 	s->op[i] = (struct crypto_op){.key = sa->key, .esp = esp, .sequence = sequence, .length = sa->header + payload};
-	become_outer(p, t, o, ip, total);
+	become_outer(v, p, o, ip, total);
 }
 
 static void
@@ -270,7 +310,7 @@ headers(struct worker *w, struct burst *b, struct seal *s)
 
 	for (uint16_t i = 0; i < s->n; i++) {
 		struct packet *p = b->pkt[s->at[i]];
-		const struct tunnel *t = &w->view->tunnel[p->tunnel];
+		const struct path *path = s->path[s->at[i]];
 		struct numbers *n = &s->numbers[s->group[i]];
 		enum drop_reason reason = n->next < n->end ? DROP_REASON_COUNT : n->why;
 
@@ -280,10 +320,9 @@ headers(struct worker *w, struct burst *b, struct seal *s)
 			turn_away(w, b, s, i, reason);
 			continue;
 		}
-		TRACE(p, STAGE_ESP_SEAL, TRACE_SEALED, t->uplink, s->by_sa.group[s->group[i]].sa->name,
-			(uint32_t)n->next);
+		TRACE(p, STAGE_ESP_SEAL, TRACE_SEALED, path->outer.uplink, path->sa->name, (uint32_t)n->next);
 		s->at[kept] = s->at[i];
-		encapsulate(s, kept++, p, t, s->path[s->at[i]], n->next++);
+		encapsulate(w->view, s, kept++, p, path, n->next++);
 	}
 	s->n = kept;
 }

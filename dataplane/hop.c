@@ -3,6 +3,7 @@
  *
  * Worker only.
  */
+#include "dataplane/miss.h"
 #include "dataplane/mss.h"
 #include "dataplane/worker.h"
 
@@ -57,6 +58,7 @@ prepare(struct worker *w, struct packet *p)
 
 	/* Without an SA the inner MTU is unknown, and nothing may be asked of the sender yet. */
 	if (tunnel && unlikely(v->tunnel[p->tunnel].path == NULL)) {
+		miss_tell(w, p, &v->tunnel[p->tunnel]);
 		drop_named(w, p, DROP_SA_MISSING, v->tunnel[p->tunnel].name);
 		return false;
 	}

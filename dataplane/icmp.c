@@ -160,6 +160,7 @@ icmp_error_for(enum drop_reason reason, const struct ip_summary *offender, uint1
 			  : (struct icmp_error){ICMP_DEST_UNREACH, ICMP_NET_UNREACH, 0};
 		return true;
 	case DROP_NEIGHBOUR_UNRESOLVED:
+	case DROP_CLIENT_UNKNOWN:
 		*out = v6 ? (struct icmp_error){ICMP6_DST_UNREACH, ICMP6_DST_UNREACH_ADDR, 0}
 			  : (struct icmp_error){ICMP_DEST_UNREACH, ICMP_HOST_UNREACH, 0};
 		return true;

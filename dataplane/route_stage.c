@@ -2,6 +2,7 @@
  *
  * Worker only. What is for ourselves leaves for control.
  */
+#include "dataplane/client.h"
 #include "dataplane/listener.h"
 #include "dataplane/route.h"
 #include "dataplane/worker.h"
@@ -44,6 +45,28 @@ unreachable(enum drop_reason reason)
 	       reason == DROP_NO_GATEWAY || reason == DROP_SUBNET_NOT_ATTACHED;
 }
 
+/* Where the packet enters, it leaves sealed: its path tells whereto. */
+static inline void
+into_tunnel(const struct view *v, struct burst *b, struct packet *p, uint16_t tunnel)
+{
+	p->tunnel = tunnel & v->tunnel_mask;
+	p->out = v->tunnel[p->tunnel].uplink;
+	b->tunnels = true;
+}
+
+static bool
+to_client(struct worker *w, struct burst *b, struct packet *p, const struct hop *h)
+{
+	uint16_t tunnel = client_tunnel(w->view, h->iface, packet_family(p), packet_destination(p));
+
+	if (unlikely(tunnel == TUNNEL_NONE)) {
+		drop_told(w, p, DROP_CLIENT_UNKNOWN, h->name);
+		return false;
+	}
+	into_tunnel(w->view, b, p, tunnel);
+	return true;
+}
+
 /* True: stays in the burst. */
 static bool
 follow(struct worker *w, struct burst *b, struct packet *p)
@@ -68,14 +91,10 @@ follow(struct worker *w, struct burst *b, struct packet *p)
 		b->filtered |= h->filtered;
 		return true;
 	case HOP_TUNNEL:
-		p->tunnel = h->tunnel & w->view->tunnel_mask;
-		b->tunnels = true;
-		p->out = w->view->tunnel[p->tunnel].uplink;
-		p->next4 = w->view->tunnel[p->tunnel].next4;
+		into_tunnel(w->view, b, p, h->tunnel);
 		return true;
-	case HOP_CLIENT: /* not made yet */
-		drop(w, p, DROP_INVALID_OBJECT);
-		return false;
+	case HOP_CLIENT:
+		return to_client(w, b, p, h);
 	case HOP_LOCAL:
 		deliver_local(w, p);
 		return false;

@@ -46,14 +46,15 @@ sa_tell_reserve(struct worker *w, const struct sa *sa, uint64_t reserved)
 		atomic_store_explicit(told, 0, memory_order_relaxed);
 }
 
-/* Address and port in one word; which of two that hash alike was told last does not matter much. */
+/* Address and port in one word; which of two that hash alike was told last does not matter much. The same is told again
+ * a minute later: IKE may not have heard it, or the peer may have come back. */
 static uint64_t
-remote_word(const struct ip_addr *a, uint16_t port)
+remote_word(const struct ip_addr *a, uint16_t port, uint32_t now_s)
 {
 	uint64_t part[2], h;
 
 	memcpy(part, a->b, 16);
-	h = (part[0] ^ part[1] * 0x9e3779b97f4a7c15ull) * 0xff51afd7ed558ccdull;
+	h = (part[0] ^ (part[1] + now_s / 64) * 0x9e3779b97f4a7c15ull) * 0xff51afd7ed558ccdull;
 	return (h & ~0xffffull) | port;
 }
 
@@ -62,7 +63,7 @@ void
 sa_tell_remote(struct worker *w, const struct sa *sa, const struct ip_addr *address, uint16_t port)
 {
 	_Atomic uint64_t *told = &sa->state->remote_told;
-	uint64_t word = remote_word(address, port);
+	uint64_t word = remote_word(address, port, w->now_s);
 
 	if (atomic_load_explicit(told, memory_order_relaxed) == word)
 		return;

@@ -31,6 +31,7 @@ struct dataplane {
 	uint64_t generation;
 	struct dataplane_events events;
 	uint64_t keepalives_due_ns; /* esp_keepalive.c */
+	struct miss_limiter misses; /* over all workers, by nanoseconds */
 	struct neighbours *neighbour_state;
 	struct exception *exception;
 	uint64_t drops[DROP_REASON_COUNT]; /* control's own: packets it had to drop */

@@ -12,6 +12,17 @@
 
 #include <rte_ether.h>
 
+/* Where the packet itself is going: a sealed one has its neighbour in the destination's place. */
+static struct ip_addr
+outer_destination(const struct packet *p)
+{
+	bool v6 = p->flags & PKT_V6;
+	struct ip_addr a = {.family = packet_family(p)};
+
+	memcpy(a.b, p->l3 + (v6 ? 24 : 16), v6 ? 16 : 4);
+	return a;
+}
+
 /* Whom the frame is for. Family 0: nobody (an uplink without a gateway). */
 static struct ip_addr
 next_hop(const struct view *v, const struct packet *p)
@@ -24,9 +35,9 @@ next_hop(const struct view *v, const struct packet *p)
 	case HOP_NEIGHBOUR:
 		return h->address;
 	case HOP_TUNNEL:
-		return v->tunnel[h->tunnel & v->tunnel_mask].next_hop;
+	case HOP_CLIENT:
 	case HOP_UPLINK:
-		a = packet_address(p, false);
+		a = outer_destination(p);
 		if (iface_on_link(out, &a))
 			return a;
 		return a.family == IP_V6 ? out->gateway6 : out->gateway4;
@@ -39,7 +50,9 @@ next_hop(const struct view *v, const struct packet *p)
 static inline bool
 to_itself_v6(const struct view *v, const struct packet *p)
 {
-	return (p->flags & PKT_V6) && v->hop[p->hop].kind == HOP_SUBNET;
+	uint8_t kind = v->hop[p->hop].kind;
+
+	return (p->flags & PKT_V6) && (kind == HOP_SUBNET || kind == HOP_TUNNEL || kind == HOP_CLIENT);
 }
 
 static uint64_t

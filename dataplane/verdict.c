@@ -2,8 +2,18 @@
  *
  * Any thread that keeps the view alive.
  */
+#include "dataplane/client.h"
 #include "dataplane/route.h"
 #include "dataplane/view.h"
+
+/* Into which tunnel, TUNNEL_NONE: none, or to a client that is not there. */
+static uint16_t
+verdict_tunnel(const struct view *v, const struct hop *h, const struct ip_addr *destination)
+{
+	if (h->kind == HOP_CLIENT)
+		return client_tunnel(v, h->iface, destination->family, destination->b);
+	return h->kind == HOP_TUNNEL ? h->tunnel & v->tunnel_mask : TUNNEL_NONE;
+}
 
 void
 verdict_route(const struct view *v, const struct verdict_packet *p, struct route_verdict *out)
@@ -29,7 +39,13 @@ verdict_route(const struct view *v, const struct verdict_packet *p, struct route
 		.deny_name = h->deny_name,
 		.deny_forwarded = h->deny_forwarded,
 		.iface = h->iface,
-		.tunnel = h->tunnel,
-		.next_hop = h->kind == HOP_TUNNEL ? v->tunnel[h->tunnel & v->tunnel_mask].remote : h->address,
+		.tunnel = verdict_tunnel(v, h, &p->destination),
+		.next_hop = h->address,
 	};
+	if (out->tunnel != TUNNEL_NONE) {
+		out->next_hop = v->tunnel[out->tunnel].remote;
+		out->tunnel_name = v->tunnel[out->tunnel].name;
+	}
+	if (h->kind == HOP_CLIENT && out->tunnel == TUNNEL_NONE)
+		out->reason = DROP_CLIENT_UNKNOWN;
 }

@@ -15,6 +15,8 @@
 #include <rte_common.h>
 #include <rte_ether.h>
 
+#include <stddef.h>
+
 struct acl;           /* nsg.h */
 struct routes;        /* route.h */
 struct tags;          /* route.h */
@@ -68,22 +70,41 @@ struct path {
 	struct esp_outer outer;
 } __rte_cache_aligned;
 
-/* A connection as this view uses it: what changes lives in struct sa (sa.h). */
+_Static_assert(sizeof(struct path) == RTE_CACHE_LINE_SIZE, "a path is one line");
+
+/* Outbound SAs of a tunnel with equal selectors: the paths of what these select. */
+struct traffic_class {
+	const struct path *path;
+	uint32_t path_mask;
+	uint16_t n_selectors;
+	const struct selector_spec *selector;
+};
+
+#define CLASSES_MAX 256 /* in a tunnel */
+
+/* A connection as this view uses it: what changes lives in struct sa (sa.h). Sealing reads the first line alone. */
 struct tunnel {
 	uint16_t id, gateway, uplink, mtu;
 	uint16_t tcp_mss;
 	bool copy_dscp, copy_df;
 	uint16_t n_selectors;
 	uint16_t inner_mtu; /* largest inner packet whose sealed form fits mtu, whatever its path */
+	/* The only class; of several, which stand in `class`: all paths, and no selectors. Flows are hashed over the
+	 * paths of a class, see tunnel_path; NULL: no outbound SA. */
 	uint32_t path_mask;
-	const struct path *path;  /* flows are hashed over them, see tunnel_path; NULL: no outbound SA */
-	uint32_t name, local_hop; /* hop that leads into this tunnel */
-	struct ip_addr local, remote;
-	struct ip_addr
-		next_hop; /* on the uplink: remote itself when on-link, else the uplink's gateway; family 0 = none */
-	rte_be32_t next4; /* the same if it is of IPv4, else 0 */
+	uint32_t n_classes; /* 0: one or none */
+	const struct path *path;
 	const struct selector_spec *selector;
+	const struct traffic_class *class;
+	uint32_t name, local_hop; /* hop that leads into this tunnel */
+
+	struct ip_addr remote;
+	/* of the connection: what may have an SA */
+	uint16_t n_policies;
+	const struct selector_spec *policy;
 } __rte_cache_aligned;
+
+_Static_assert(offsetof(struct tunnel, remote) <= RTE_CACHE_LINE_SIZE, "what sealing reads is one line");
 
 /* The path of a flow, which keeps its order on it. Workers are chosen by the hash's high bits: each feeds all paths. */
 static inline const struct path *
@@ -92,9 +113,17 @@ tunnel_path(const struct tunnel *t, uint32_t hash)
 	return &t->path[hash & t->path_mask];
 }
 
+/* An inbound SA in this view: to whom and, not in UDP, from whom its packets are, and what they may carry. */
+struct inbound {
+	uint16_t gateway, tunnel;
+	uint16_t n_selectors;
+	struct ip_addr local, remote;
+	const struct selector_spec *selector;
+} __rte_cache_aligned;
+
 struct sa_slot {
 	uint32_t spi; /* 0 = free */
-	uint16_t tunnel;
+	uint32_t inbound;
 	struct sa *sa;
 };
 
@@ -108,7 +137,10 @@ struct view {
 	const struct iface *iface;
 	const struct hop *hop;
 	const struct tunnel *tunnel;
-	const struct sa_slot *spi;      /* open addressing, start at spi & spi_mask, at most SPI_PROBES_MAX */
+	const struct sa_slot *spi;     /* open addressing, start at spi & spi_mask, at most SPI_PROBES_MAX */
+	const struct inbound *inbound; /* by sa_slot.inbound */
+	const struct client *client;   /* client.h */
+	uint32_t client_mask;
 	const uint16_t (*attach)[4096]; /* [port][vlan] -> interface */
 	uint16_t n_ports;
 	/* owned references to compiled objects that several views may share; index as in the spec */
@@ -123,9 +155,11 @@ struct view {
 
 	/* builder and control */
 	_Atomic uint32_t references;
-	struct view *base; /* whose are all arrays but those of tunnels, paths, SPIs and selectors; NULL: its own */
+	struct view *base; /* whose are all arrays but those of tunnels, SAs and clients; NULL: its own */
 	struct selector_spec *selector_store;
 	struct path *path_store;
+	uint32_t n_paths;
+	struct traffic_class *class_store;
 };
 
 #define SPI_PROBES_MAX 16

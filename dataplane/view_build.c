@@ -47,8 +47,8 @@ build_array(struct build *b, size_t n, size_t size)
 struct view *
 view_build(const struct view_spec *spec, const struct view *previous, char *error, size_t error_size)
 {
-	static int (*const steps[])(struct build *) = {
-		build_parts, build_ifaces, build_attachments, build_hops, build_tunnels, build_spis, build_encap_ports};
+	static int (*const steps[])(struct build *) = {build_parts, build_ifaces, build_attachments, build_hops,
+		build_selectors, build_tunnels, build_paths, build_spis, build_clients, build_encap_ports};
 	static _Atomic uint32_t number;
 	struct build b = {.spec = spec,
 		.sas = {.tunnel = spec->tunnel, .n_tunnels = spec->n_tunnels, .sa = spec->sa, .n_sas = spec->n_sas},
@@ -114,7 +114,10 @@ view_free(struct view *v)
 		base_free(v);
 	rte_free((void *)(uintptr_t)v->tunnel);
 	rte_free((void *)(uintptr_t)v->spi);
+	rte_free((void *)(uintptr_t)v->inbound);
+	rte_free((void *)(uintptr_t)v->client);
 	rte_free(v->selector_store);
 	rte_free(v->path_store);
+	rte_free(v->class_store);
 	rte_free(v);
 }

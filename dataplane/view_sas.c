@@ -30,6 +30,9 @@ check(struct build *b)
 	for (uint32_t i = 0; i < s->n_sas; i++)
 		if (s->sa[i].tunnel >= s->n_tunnels || s->sa[i].uplink >= base->n_ifaces)
 			return build_fail(b, "SA %u has no tunnel or interface", i);
+	for (uint32_t i = 0; i < s->n_clients; i++)
+		if (s->client[i].tunnel >= s->n_tunnels || s->client[i].address.family == IP_NONE)
+			return build_fail(b, "client %u has no tunnel or address", i);
 	return 0;
 }
 
@@ -65,7 +68,8 @@ share(struct view *v, const struct view *base)
 struct view *
 view_with_sas(const struct view *base, const struct sas_spec *spec, char *error, size_t error_size)
 {
-	static int (*const steps[])(struct build *) = {check, build_tunnels, build_spis, build_encap_ports};
+	static int (*const steps[])(struct build *) = {
+		check, build_selectors, build_tunnels, build_paths, build_spis, build_clients, build_encap_ports};
 	struct build b = {.sas = *spec, .error = error, .error_size = error_size};
 
 	error[0] = '\0';

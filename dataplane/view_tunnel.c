@@ -1,12 +1,7 @@
-/* The hops of a view, its tunnels and their paths, and the table that finds an inbound SA by its SPI. Builder thread.
- */
-#include "dataplane/sa.h"
+/* The hops of a view, its tunnels, and the selectors of these and their SAs. Builder thread; all but hops: control. */
 #include "dataplane/view_build.h"
 
-#include <rte_malloc.h>
-
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* Behind the described hops: one for our own packets on every uplink, to a gateway's clients, and into every tunnel. */
@@ -67,121 +62,71 @@ build_hops(struct build *b)
 	return 0;
 }
 
-static struct ip_addr
-tunnel_next_hop(const struct iface *uplink, const struct ip_addr *remote)
+/* ---- selectors ------------------------------------------------------------------------ */
+
+int
+build_selectors(struct build *b)
 {
-	if (iface_on_link(uplink, remote))
-		return *remote;
-	return remote->family == IP_V6 ? uplink->gateway6 : uplink->gateway4;
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < b->sas.n_tunnels; i++)
+		n += b->sas.tunnel[i].n_selectors;
+	for (uint32_t i = 0; i < b->sas.n_sas; i++)
+		n += b->sas.sa[i].n_selectors;
+	b->view->selector_store = b->selector = build_array(b, n, sizeof(*b->selector));
+	return b->selector ? 0 : -ENOMEM;
 }
 
-/* ---- paths ---------------------------------------------------------------------------- */
-
-/* An outbound SA and where it belongs. */
-struct outbound {
-	uint16_t tunnel;
-	uint8_t resource;
-	uint32_t listed;
-	struct sa *sa;
-};
-
-static int
-outbound_order(const void *a, const void *b)
+static bool
+any_to_any(const struct selector_spec *s, uint8_t family)
 {
-	const struct outbound *x = a, *y = b;
-
-	if (x->tunnel != y->tunnel)
-		return x->tunnel < y->tunnel ? -1 : 1;
-	if (x->resource != y->resource)
-		return x->resource < y->resource ? -1 : 1;
-	return x->listed < y->listed ? -1 : 1;
+	return s->local.addr.family == family && s->remote.addr.family == family && s->local.len == 0 &&
+	       s->remote.len == 0 && s->protocol == 0 && s->local_ports.last == 0 && s->remote_ports.last == 0;
 }
 
-/* By tunnel and resource, the newest of each: the last one that the configuration lists. Returns how many. */
-static uint32_t
-outbound_list(const struct sas_spec *spec, struct outbound *o)
+/* Both families whole: as if there were none. */
+static bool
+everything(const struct selector_spec *s, uint32_t n)
 {
-	uint32_t n = 0, kept = 0;
+	bool v4 = false, v6 = false;
 
-	for (uint32_t i = 0; i < spec->n_sas; i++) {
-		const struct sa_spec *s = &spec->sa[i];
-
-		if (s->config.outbound && s->sa)
-			o[n++] = (struct outbound){s->tunnel, s->config.resource, i, s->sa};
-	}
-	if (n > 1)
-		qsort(o, n, sizeof(*o), outbound_order);
 	for (uint32_t i = 0; i < n; i++) {
-		if (kept && o[kept - 1].tunnel == o[i].tunnel && o[kept - 1].resource == o[i].resource)
-			kept--;
-		o[kept++] = o[i];
+		v4 |= any_to_any(&s[i], IP_V4);
+		v6 |= any_to_any(&s[i], IP_V6);
 	}
+	return v4 && v6;
+}
+
+const struct selector_spec *
+build_keep_selectors(struct build *b, const struct selector_spec *s, uint32_t n, uint16_t *count)
+{
+	struct selector_spec *kept = b->selector;
+
+	*count = 0;
+	if (n == 0 || everything(s, n))
+		return NULL;
+	memcpy(kept, s, n * sizeof(*s));
+	b->selector += n;
+	*count = (uint16_t)RTE_MIN(n, (uint32_t)UINT16_MAX);
 	return kept;
-}
-
-/* Places for n SAs, a power of two: where n is none, the shares differ by a quarter at most. */
-static uint32_t
-paths_needed(uint32_t n)
-{
-	return n & (n - 1) ? rte_align32pow2(n) * 4 : n;
-}
-
-static void
-paths_fill(struct tunnel *t, struct path *path, const struct outbound *o, uint32_t n)
-{
-	uint32_t places = paths_needed(n);
-
-	if (n == 0)
-		return;
-	t->inner_mtu = UINT16_MAX;
-	for (uint32_t i = 0; i < places; i++) {
-		path[i].sa = o[i % n].sa;
-		esp_outer_build(&path[i].outer, &t->local, &t->remote, path[i].sa);
-		t->inner_mtu = RTE_MIN(t->inner_mtu, sa_inner_mtu(path[i].sa, t->remote.family, t->mtu));
-	}
-	t->path = path;
-	t->path_mask = places - 1;
-}
-
-/* Where the next tunnel's SAs begin. */
-static uint32_t
-run_end(const struct outbound *o, uint32_t at, uint32_t n)
-{
-	uint32_t end = at;
-
-	while (end < n && o[end].tunnel == o[at].tunnel)
-		end++;
-	return end;
-}
-
-static int
-build_paths(struct build *b, struct tunnel *tunnel)
-{
-	struct outbound *o = calloc(b->sas.n_sas ? b->sas.n_sas : 1, sizeof(*o));
-	uint32_t n = o ? outbound_list(&b->sas, o) : 0, places = 0;
-	struct path *path;
-	int rc = 0;
-
-	for (uint32_t i = 0; i < n; i = run_end(o, i, n))
-		places += paths_needed(run_end(o, i, n) - i);
-	path = b->view->path_store = o ? build_array(b, places, sizeof(*path)) : NULL;
-	if (path == NULL)
-		rc = -ENOMEM;
-	for (uint32_t i = 0; i < n && rc == 0; i = run_end(o, i, n)) {
-		uint32_t count = run_end(o, i, n) - i;
-
-		if (o[i].tunnel < b->sas.n_tunnels)
-			paths_fill(&tunnel[o[i].tunnel], path, &o[i], count);
-		path += paths_needed(count);
-	}
-	free(o);
-	return rc;
 }
 
 /* ---- tunnels -------------------------------------------------------------------------- */
 
+struct endpoint
+build_endpoint(const struct build *b, const struct sa_spec *s)
+{
+	const struct tunnel_spec *t = &b->sas.tunnel[s->tunnel];
+
+	return (struct endpoint){
+		.uplink = s->uplink ? s->uplink : t->uplink,
+		.local = s->local.family ? s->local : t->local,
+		.remote = s->remote.family ? s->remote : t->remote,
+	};
+}
+
 static void
-tunnel_fill(struct build *b, struct tunnel *t, uint16_t id, struct selector_spec *selectors)
+tunnel_fill(struct build *b, struct tunnel *t, uint16_t id)
 {
 	const struct tunnel_spec *s = &b->sas.tunnel[id];
 	const struct iface *uplink = &b->view->iface[s->uplink];
@@ -194,19 +139,12 @@ tunnel_fill(struct build *b, struct tunnel *t, uint16_t id, struct selector_spec
 		.tcp_mss = s->tcp_mss,
 		.copy_dscp = s->copy_dscp,
 		.copy_df = s->copy_df,
-		.n_selectors = (uint16_t)s->n_selectors,
 		.name = s->name,
 		.local_hop = id < b->view->n_static ? b->view->n_hops - b->view->n_static + id
 						    : b->view->iface[s->gateway].local_hop,
-		.local = s->local,
 		.remote = s->remote,
-		.selector = selectors,
-		.next_hop = tunnel_next_hop(uplink, &s->remote),
 	};
-	if (t->next_hop.family == IP_V4)
-		memcpy(&t->next4, t->next_hop.b, sizeof(t->next4));
-	if (s->n_selectors)
-		memcpy(selectors, s->selector, s->n_selectors * sizeof(*selectors));
+	t->policy = build_keep_selectors(b, s->selector, s->n_selectors, &t->n_policies);
 }
 
 int
@@ -214,8 +152,6 @@ build_tunnels(struct build *b)
 {
 	uint32_t n = rte_align32pow2(b->sas.n_tunnels ? b->sas.n_tunnels : 1);
 	struct tunnel *tunnel = build_array(b, n, sizeof(*tunnel));
-	uint32_t n_selectors = 0;
-	struct selector_spec *s;
 
 	b->view->tunnel = tunnel;
 	if (tunnel == NULL)
@@ -223,73 +159,6 @@ build_tunnels(struct build *b)
 	b->view->tunnel_mask = n - 1;
 	b->view->n_tunnels = b->sas.n_tunnels;
 	for (uint32_t i = 0; i < b->sas.n_tunnels; i++)
-		n_selectors += b->sas.tunnel[i].n_selectors;
-	s = b->view->selector_store = build_array(b, n_selectors, sizeof(*s));
-	if (s == NULL)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < b->sas.n_tunnels; i++) {
-		tunnel_fill(b, &tunnel[i], (uint16_t)i, s);
-		s += b->sas.tunnel[i].n_selectors;
-	}
-	return build_paths(b, tunnel);
-}
-
-/* Our own SPIs carry their index in the low bits and hit at once; others probe. */
-static int
-spi_place(struct sa_slot *slot, uint32_t mask, const struct sa_spec *s)
-{
-	uint32_t at = s->config.spi & mask;
-
-	for (int probe = 0; probe < SPI_PROBES_MAX; probe++, at = (at + 1) & mask) {
-		if (slot[at].spi == s->config.spi)
-			return -EEXIST;
-		if (slot[at].spi == 0) {
-			slot[at] = (struct sa_slot){s->config.spi, s->tunnel, s->sa};
-			return 0;
-		}
-	}
-	return -ENOSPC;
-}
-
-/* 0 on success, -ENOSPC: a larger table is needed, else the error is told. */
-static int
-spis_of_size(struct build *b, uint32_t size)
-{
-	struct sa_slot *slot = build_array(b, size, sizeof(*slot));
-	int rc = slot ? 0 : -ENOMEM;
-
-	for (uint32_t i = 0; i < b->sas.n_sas && rc == 0; i++)
-		if (!b->sas.sa[i].config.outbound && b->sas.sa[i].sa)
-			rc = spi_place(slot, size - 1, &b->sas.sa[i]);
-	if (rc == -EEXIST)
-		build_fail(b, "two inbound SAs have the same SPI");
-	if (rc) {
-		rte_free(slot);
-		return rc;
-	}
-	b->view->spi = slot;
-	b->view->spi_mask = size - 1;
-	b->view->n_sas = b->sas.n_sas;
+		tunnel_fill(b, &tunnel[i], (uint16_t)i);
 	return 0;
-}
-
-int
-build_spis(struct build *b)
-{
-	uint32_t size = rte_align32pow2(b->sas.n_sas * 2 + 64);
-	int rc = -ENOSPC;
-
-	for (int doubling = 0; doubling < 6 && rc == -ENOSPC; doubling++, size *= 2)
-		rc = spis_of_size(b, size);
-	if (rc == -ENOSPC)
-		build_fail(b, "the SPIs of the inbound SAs collide too often");
-	return rc;
-}
-
-int
-build_encap_ports(struct build *b)
-{
-	if (esp_ports_build(b->view, &b->sas) == 0)
-		return 0;
-	return build_fail(b, "more than %d UDP ports for ESP beside %d", ENCAP_PORTS_MAX, ESP_PORT);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "dataplane/command.h"
+#include "dataplane/miss_limiter.h"
 #include "dataplane/packet.h"
 #include "dataplane/pause.h"
 #include "dataplane/view.h"
@@ -71,6 +72,7 @@ struct worker {
 	struct named_drop named[NAMED_DROPS];
 	uint64_t punt_tokens[PUNT_CLASS_COUNT], punt_refill[PUNT_CLASS_COUNT];
 	struct punt_count punts[PUNT_CLASS_COUNT];
+	struct miss_limiter misses;
 	struct trace_state *trace; /* trace.c */
 	struct tx_buffer tx[PORTS_MAX];
 	struct burst burst;

@@ -37,8 +37,8 @@ wrap(uint8_t *outer, uint16_t n, bool udp)
 	outer[3] = (uint8_t)total;
 	outer[8] = 64;
 	outer[9] = udp ? IPPROTO_UDP : ESP_PROTOCOL;
-	memcpy(outer + 12, esp.tunnel[0].local.b, 4);
-	memcpy(outer + 16, esp.tunnel[0].remote.b, 4);
+	memcpy(outer + 12, esp.inbound.remote.b, 4);
+	memcpy(outer + 16, esp.inbound.local.b, 4);
 	sum = rte_ipv4_cksum((const struct rte_ipv4_hdr *)outer);
 	memcpy(outer + 10, &sum, 2);
 	if (udp) {

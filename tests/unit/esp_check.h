@@ -102,7 +102,7 @@ expect_opened(const uint8_t *sealed, uint16_t n, const uint8_t *inner, uint16_t 
 	p = packet(0);
 	assert_int_equal(esp_drops(), all);
 	assert_int_equal(p->iface, ESP_GATEWAY);
-	assert_int_equal(p->tunnel, 1);
+	assert_int_equal(p->tunnel, ESP_OPENED);
 	assert_true(p->flags & PKT_OPENED);
 	assert_ptr_equal(p->l3, rte_pktmbuf_mtod(p->m, uint8_t *));
 	assert_int_equal(p->l3_len, inner_n);
@@ -119,7 +119,7 @@ roundtrip(uint16_t n, bool inner_v6)
 
 	esp_inner(inner, n, inner_v6, 0, false);
 	size = seal(inner, n, sealed);
-	assert_true(size <= n + sa_overhead(esp.out, esp.tunnel[0].local.family));
+	assert_true(size <= n + sa_overhead(esp.out, esp.inbound.remote.family));
 	expect_opened(sealed, size, inner, n);
 }
 

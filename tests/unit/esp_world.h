@@ -1,4 +1,4 @@
-/* A world of two tunnel ends in one process: what tunnel 0 seals, tunnel 1 opens.
+/* A world of two tunnel ends in one process: what tunnel 0 seals, the inbound SA opens, as of a tunnel ESP_OPENED.
  *
  * One worker without a lcore, a hand-made view. Interface 1 is an uplink that owns both tunnel
  * addresses, interface 2 the gateway where opened packets enter. For tests, the fuzz target, the
@@ -27,6 +27,7 @@
 #define ESP_NAME_OUT 71
 #define ESP_NAME_IN 72
 #define ESP_NAME_TUNNEL 73
+#define ESP_OPENED 1
 #define ESP_SLOTS 64
 #define ESP_BUFFERS 1023
 
@@ -35,7 +36,9 @@ struct esp_world {
 	struct rte_mempool *pool;
 	struct view view;
 	struct iface iface[4];
-	struct tunnel tunnel[2];
+	struct tunnel tunnel;
+	struct inbound inbound;
+	struct hop hop;
 	struct path path;
 	struct sa_slot slot[ESP_SLOTS];
 	struct sa *out, *in;
@@ -60,8 +63,9 @@ esp_world_start(void)
 	esp.w->pool = esp.pool;
 	esp.view.iface = esp.iface;
 	esp.view.iface_mask = 3;
-	esp.view.tunnel = esp.tunnel;
-	esp.view.tunnel_mask = 1;
+	esp.view.tunnel = &esp.tunnel;
+	esp.view.inbound = &esp.inbound;
+	esp.view.hop = &esp.hop;
 	esp.view.spi = esp.slot;
 	esp.view.spi_mask = ESP_SLOTS - 1;
 	return esp.w->crypto && esp.pool && channel_init(&esp.w->up, 256) == 0 ? 0 : -1;
@@ -134,47 +138,47 @@ esp_kind(uint32_t n, enum cfg_encryption *encryption, enum cfg_integrity *integr
 static inline void
 esp_view_set(void)
 {
-	struct tunnel *t = esp.tunnel;
+	struct inbound *in = &esp.inbound;
 
 	if (esp.out)
-		esp_outer_build(&esp.path.outer, &t[0].local, &t[0].remote, esp.out);
+		esp_outer_build(&esp.path.outer, &in->remote, &in->local, esp.out);
 	esp.path.sa = esp.out;
-	t[0].path = esp.out ? &esp.path : NULL;
+	esp.path.outer.uplink = ESP_UPLINK;
+	esp.tunnel.path = esp.out ? &esp.path : NULL;
 	memset(esp.slot, 0, sizeof(esp.slot));
 	esp.view.n_encap_ports = 0;
 	if (!esp.in)
 		return;
-	esp.slot[esp.in->spi & esp.view.spi_mask] = (struct sa_slot){esp.in->spi, 1, esp.in};
+	esp.slot[esp.in->spi & esp.view.spi_mask] = (struct sa_slot){esp.in->spi, 0, esp.in};
 	if (esp.in->udp_encap && esp.in->udp_local_port != ESP_PORT) {
 		esp.view.encap_port[0] = esp.in->udp_local_port;
 		esp.view.n_encap_ports = 1;
 	}
 }
 
-/* Tunnel 0 seals for this SA, numbers first..reserved-1; tunnel 1 opens. */
+/* The tunnel seals for this SA, numbers first..reserved-1; the inbound end opens. */
 static inline int
 esp_world_open_at(const struct cfg_sa *config, const char *local, const char *remote, uint64_t first, uint64_t reserved)
 {
 	struct cfg_sa c = *config;
-	struct tunnel *t = esp.tunnel;
+	struct inbound *in = &esp.inbound;
 
-	memset(esp.tunnel, 0, sizeof(esp.tunnel));
+	memset(&esp.tunnel, 0, sizeof(esp.tunnel));
+	memset(in, 0, sizeof(*in));
 	memset(esp.iface, 0, sizeof(esp.iface));
-	if (address_parse(local, &t[0].local) || address_parse(remote, &t[0].remote))
+	if (address_parse(local, &in->remote) || address_parse(remote, &in->local))
 		return -EINVAL;
-	t[1].local = t[0].remote;
-	t[1].remote = t[0].local;
-	t[1].id = 1;
-	for (int i = 0; i < 2; i++) {
-		t[i].gateway = ESP_GATEWAY;
-		t[i].uplink = ESP_UPLINK;
-		t[i].name = ESP_NAME_TUNNEL;
-		t[i].copy_dscp = t[i].copy_df = true;
-	}
+	in->gateway = ESP_GATEWAY;
+	in->tunnel = ESP_OPENED;
+	esp.tunnel.gateway = ESP_GATEWAY;
+	esp.tunnel.uplink = ESP_UPLINK;
+	esp.tunnel.name = ESP_NAME_TUNNEL;
+	esp.tunnel.copy_dscp = esp.tunnel.copy_df = true;
+	esp.hop.kind = HOP_TUNNEL;
 	esp.iface[ESP_UPLINK].kind = IFACE_UPLINK;
 	esp.iface[ESP_UPLINK].n_prefixes = 2;
-	esp.iface[ESP_UPLINK].address[0] = t[0].local;
-	esp.iface[ESP_UPLINK].address[1] = t[1].local;
+	esp.iface[ESP_UPLINK].address[0] = in->remote;
+	esp.iface[ESP_UPLINK].address[1] = in->local;
 	esp.iface[ESP_GATEWAY].kind = IFACE_GATEWAY;
 
 	c.outbound = true;

@@ -104,7 +104,7 @@ outer_v4(void **unused)
 	assert_int_equal(esp_sequence(sealed + 20), 1);
 
 	/* The second one counts on; DF and DSCP only when they are to be copied, ECN always. */
-	esp.tunnel[0].copy_df = esp.tunnel[0].copy_dscp = false;
+	esp.tunnel.copy_df = esp.tunnel.copy_dscp = false;
 	size = seal(inner, 101, sealed);
 	assert_int_equal(esp_sequence(sealed + 20), 2);
 	assert_int_equal(rte_be_to_cpu_16(ip->packet_id), 2);
@@ -137,9 +137,9 @@ outer_is_a_packet_of_ours(void **unused)
 		assert_int_equal(p->l3_len, p->m->data_len);
 		assert_ptr_equal(p->l3, rte_pktmbuf_mtod(p->m, uint8_t *));
 		if (udp)
-			assert_memory_equal(p->l3 + 24, esp.tunnel[0].remote.b, 16);
+			assert_memory_equal(p->l3 + 24, esp.inbound.local.b, 16);
 		else
-			assert_memory_equal(p->l3 + 16, esp.tunnel[0].remote.b, 4);
+			assert_memory_equal(p->l3 + 16, esp.inbound.local.b, 4);
 		end();
 	}
 }
@@ -193,7 +193,7 @@ sizes_are_exact(void **unused)
 
 			c.udp_encap = variant & 1;
 			begin(&c, variant & 2);
-			family = esp.tunnel[0].local.family;
+			family = esp.inbound.remote.family;
 			overhead = sa_overhead(esp.out, (uint8_t)family);
 			for (uint16_t mtu = 1280; mtu < 1300; mtu++) {
 				uint16_t n = sa_inner_mtu(esp.out, (uint8_t)family, mtu);
@@ -309,22 +309,22 @@ selectors(void **unused)
 	esp_inner(v6, 80, true, 0, false);  /* 2001:db8:a::5 -> 2001:db8:b::7 */
 
 	begin(&c, false);
-	esp.tunnel[0].selector = ours;
-	esp.tunnel[1].selector = theirs;
-	esp.tunnel[0].n_selectors = esp.tunnel[1].n_selectors = 3;
+	esp.tunnel.selector = ours;
+	esp.inbound.selector = theirs;
+	esp.tunnel.n_selectors = esp.inbound.n_selectors = 3;
 	size = seal(v4, 80, sealed);
 	expect_opened(sealed, size, v4, 80);
 	size = seal(v6, 80, sealed);
 	expect_opened(sealed, size, v6, 80);
 
 	/* what the other end lets out, this end does not let in */
-	esp.tunnel[1].n_selectors = 1;
+	esp.inbound.n_selectors = 1;
 	size = seal(v4, 80, sealed);
 	expect_refused(sealed, size, DROP_SELECTOR_IN);
 	size = seal(v6, 80, sealed);
 	expect_refused(sealed, size, DROP_SELECTOR_IN);
 
-	esp.tunnel[0].n_selectors = 1;
+	esp.tunnel.n_selectors = 1;
 	esp_burst_clear();
 	assert_true(esp_burst_add(v4, 80, ESP_GATEWAY, 0));
 	assert_true(esp_burst_add(v6, 80, ESP_GATEWAY, 0));
@@ -333,7 +333,7 @@ selectors(void **unused)
 	assert_int_equal(esp.w->drops[DROP_SELECTOR_OUT], 2);
 
 	/* no selectors: anything */
-	esp.tunnel[0].n_selectors = esp.tunnel[1].n_selectors = 0;
+	esp.tunnel.n_selectors = esp.inbound.n_selectors = 0;
 	size = seal(v4, 80, sealed);
 	expect_opened(sealed, size, v4, 80);
 	end();
@@ -375,7 +375,7 @@ no_sa(void **unused)
 	struct cfg_sa c = gcm();
 
 	begin(&c, false);
-	esp.tunnel[0].path = NULL;
+	esp.tunnel.path = NULL;
 	assert_int_equal(seal_many(3), 0);
 	assert_int_equal(esp.w->drops[DROP_SA_MISSING], 3);
 	end();

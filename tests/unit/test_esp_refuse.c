@@ -106,8 +106,8 @@ craft(const void *payload, uint16_t n, uint8_t *sealed)
 	memcpy(sealed, "\x45\x00\x00\x00\x00\x00\x00\x00\x40\x32\x00\x00", 12);
 	sealed[2] = (uint8_t)(size >> 8);
 	sealed[3] = (uint8_t)size;
-	memcpy(sealed + 12, esp.tunnel[0].local.b, 4);
-	memcpy(sealed + 16, esp.tunnel[0].remote.b, 4);
+	memcpy(sealed + 12, esp.inbound.remote.b, 4);
+	memcpy(sealed + 16, esp.inbound.local.b, 4);
 	sum = rte_ipv4_cksum((const struct rte_ipv4_hdr *)sealed);
 	memcpy(sealed + 10, &sum, 2);
 	memcpy(sealed + 20, &spi, 4);
@@ -214,8 +214,8 @@ udp_packet(uint8_t *to, uint16_t port, const void *data, uint16_t n)
 
 	memcpy(to, "\x45\x00\x00\x00\x00\x00\x00\x00\x40\x11\x00\x00", 12);
 	to[3] = (uint8_t)size;
-	memcpy(to + 12, esp.tunnel[0].local.b, 4);
-	memcpy(to + 16, esp.tunnel[0].remote.b, 4);
+	memcpy(to + 12, esp.inbound.remote.b, 4);
+	memcpy(to + 16, esp.inbound.local.b, 4);
 	sum = rte_ipv4_cksum((const struct rte_ipv4_hdr *)to);
 	memcpy(to + 10, &sum, 2);
 	memset(to + 20, 0, 8);
@@ -323,7 +323,7 @@ nat_moves(void **unused)
 	assert_true(esp_event(&e));
 	assert_int_equal(e.class, SA_EVENT_REMOTE_PORT);
 	assert_int_equal(e.remote_port, 12345);
-	assert_true(address_equal(&e.address, &esp.tunnel[1].remote));
+	assert_true(address_equal(&e.address, &esp.inbound.remote));
 	expect_no_event();
 
 	/* not believed before it is authenticated */
