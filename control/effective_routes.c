@@ -135,7 +135,7 @@ add_gateway(struct world_build *b, struct effective *e)
 		if (r == NULL)
 			return;
 		r->gateway = &g->route[i];
-		r->row.name = b->config->connections[g->route[i].connection].name;
+		r->row.name = gateway_route_name(b->config, e->service.gateway, &g->route[i]);
 		r->row.next_hop = gateway_public_ip(b->config, e->service.gateway);
 	}
 }

@@ -1,6 +1,6 @@
-/* A gateway serves the prefixes of its connections: the local network gateway's, or the other VNet's space. Of
- * several connections to one prefix the one with the highest routingWeight takes all (the first of equals); the
- * others are listed and idle.
+/* A gateway serves the prefixes of its connections: the local network gateway's, or the other VNet's space; and the
+ * address pool of its point-to-site clients. Of several connections to one prefix the one with the highest
+ * routingWeight takes all (the first of equals), and the pool before all of them; the others are listed and idle.
  */
 #include "control/gateway.h"
 
@@ -51,6 +51,34 @@ gateway_remote_prefixes(const struct config *c, const struct cfg_connection *con
 }
 
 static void
+add_route(struct world_build *b, struct gateway_state *g, struct gateway_route r)
+{
+	struct gateway_route *grown = world_grow(b, g->route, g->n_routes, sizeof(*grown));
+
+	if (grown == NULL)
+		return;
+	g->route = grown;
+	grown[g->n_routes++] = r;
+}
+
+/* Each address of the pool is another client's, or nobody's: the dataplane finds its tunnel. */
+static void
+add_clients(struct world_build *b, uint32_t gateway)
+{
+	const struct cfg_gateway *c = &b->config->gateways[gateway];
+	struct gateway_state *g = &b->gateway[gateway];
+	const struct hop_spec hop = {.kind = HOP_CLIENT,
+		.iface = g->iface,
+		.tunnel = TUNNEL_NONE,
+		.name = world_name(b, "gateway %s", c->name)};
+
+	for (uint32_t i = 0; i < c->p2s.pool.n; i++)
+		add_route(b, g,
+			(struct gateway_route){
+				.prefix = c->p2s.pool.p[i], .connection = CFG_NONE, .hop = hop, .weight = UINT16_MAX});
+}
+
+static void
 add_routes(struct world_build *b, uint32_t connection)
 {
 	const struct cfg_connection *c = &b->config->connections[connection];
@@ -61,15 +89,12 @@ add_routes(struct world_build *b, uint32_t connection)
 
 	if (b->tunnel[connection] != TUNNEL_NONE)
 		hop = (struct hop_spec){.kind = HOP_TUNNEL, .tunnel = b->tunnel[connection], .name = name};
-	for (uint32_t i = 0; i < p.n; i++) {
-		struct gateway_route *grown = world_grow(b, g->route, g->n_routes, sizeof(*grown));
-
-		if (grown == NULL)
-			return;
-		g->route = grown;
-		grown[g->n_routes++] = (struct gateway_route){
-			.prefix = p.p[i], .connection = (int32_t)connection, .hop = hop, .weight = c->routing_weight};
-	}
+	for (uint32_t i = 0; i < p.n; i++)
+		add_route(b, g,
+			(struct gateway_route){.prefix = p.p[i],
+				.connection = (int32_t)connection,
+				.hop = hop,
+				.weight = c->routing_weight});
 }
 
 static int
@@ -122,21 +147,30 @@ gateway_around(const struct gateway_state *g, const struct ip_prefix *p)
 	return low;
 }
 
+const char *
+gateway_route_name(const struct config *c, int32_t gateway, const struct gateway_route *r)
+{
+	return r->connection == CFG_NONE ? c->gateways[gateway].name : c->connections[r->connection].name;
+}
+
 static void
 print_rows(struct world_build *b, int32_t gateway)
 {
 	struct gateway_state *s = &b->gateway[gateway];
 	struct ip_addr next_hop = gateway_public_ip(b->config, gateway);
+	const char *why = NULL;
 
 	s->row = arena_array(b->arena, s->n_routes, sizeof(*s->row));
 	for (uint32_t i = 0; s->row != NULL && i < s->n_routes; i++) {
+		if (s->route[i].best)
+			why = s->route[i].connection == CFG_NONE ? WHY_CLIENTS : WHY_ANOTHER_CONNECTION;
 		s->row[i] = (struct effective_route){.prefix = s->route[i].prefix,
 			.source = SOURCE_VIRTUAL_NETWORK_GATEWAY,
 			.type = EFFECTIVE_VIRTUAL_NETWORK_GATEWAY,
 			.active = s->route[i].best,
 			.next_hop = next_hop,
-			.name = b->config->connections[s->route[i].connection].name,
-			.why = s->route[i].best ? NULL : WHY_ANOTHER_CONNECTION,
+			.name = gateway_route_name(b->config, gateway, &s->route[i]),
+			.why = s->route[i].best ? NULL : why,
 			.hop = HOP_NONE};
 	}
 }
@@ -151,6 +185,7 @@ gateway_routes(struct world_build *b)
 	for (uint32_t g = 0; g < b->config->n_gateways; g++) {
 		struct gateway_state *s = &b->gateway[g];
 
+		add_clients(b, g);
 		if (s->n_routes > 0)
 			qsort(s->route, s->n_routes, sizeof(*s->route), compare);
 		for (uint32_t i = 0; i < s->n_routes; i++)

@@ -15,5 +15,7 @@ int32_t gateway_around(const struct gateway_state *g, const struct ip_prefix *p)
 int32_t gateway_table_of(struct world_build *b, const struct gateway_service *s);
 /* What lies behind a connection: the local network gateway's prefixes, or the other VNet's space. */
 struct cfg_prefixes gateway_remote_prefixes(const struct config *c, const struct cfg_connection *connection);
+/* Who serves a route, as tools show it: the connection, or the gateway itself for its clients. */
+const char *gateway_route_name(const struct config *c, int32_t gateway, const struct gateway_route *r);
 /* A gateway's address as tools show it: its public IP; family 0 = none. */
 struct ip_addr gateway_public_ip(const struct config *c, int32_t gateway);

@@ -1,6 +1,7 @@
 /* VirtualNetwork is the VNet's space, the spaces of peered VNets whose peering allows access, what lies behind
- * the gateway, the platform's address, and, as the vendor has it, the prefixes of the subnet's user routes: a
- * user route for 0.0.0.0/0 makes every address VirtualNetwork and none Internet, which deserves a warning.
+ * the gateway, its clients' address pool among it, the platform's address, and, as the vendor has it, the prefixes of
+ * the subnet's user routes: a user route for 0.0.0.0/0 makes every address VirtualNetwork and none Internet, which
+ * deserves a warning.
  *
  * What lies behind a gateway is its table of routes, which all its users share.
  * Tables answer by longest prefix alone, so each prefix gets its own bits and those of all prefixes around it.

@@ -116,14 +116,15 @@ hop_json(json_t *o, const struct show *s, const struct effective_table *t, const
 	const struct route_verdict *v)
 {
 	bool denied = forwarded_denied(s, t, source, v);
+	bool nobody = v->kind == HOP_CLIENT && v->tunnel == TUNNEL_NONE;
 	enum drop_reason reason = denied ? DROP_PEER_FWD_DENIED : v->reason;
 
 	json_object_set_new(o, "hop", json_string(denied ? "drop" : hop_kind_name(v->kind)));
 	json_object_set_new(o, "interface", json_string(show_iface(s, v->iface)));
 	json_object_set_new(o, "name", name_json(s->names, denied ? v->deny_name : v->name));
-	if (v->kind == HOP_TUNNEL && v->tunnel < s->world->spec.n_tunnels)
-		json_object_set_new(o, "tunnel", name_json(s->names, s->world->spec.tunnel[v->tunnel].name));
-	if (denied || v->kind == HOP_DROP) {
+	if (v->tunnel != TUNNEL_NONE)
+		json_object_set_new(o, "tunnel", name_json(s->names, v->tunnel_name));
+	if (denied || nobody || v->kind == HOP_DROP) {
 		json_object_set_new(o, "dropReason", json_string(drop_name(reason)));
 		json_object_set_new(o, "dropText", json_string(drop_text(reason)));
 	}

@@ -36,6 +36,7 @@ enum effective_type {
 /* Why a route of the gateway lost. */
 #define WHY_ANOTHER_CONNECTION                                                                                         \
 	"another connection to this prefix has a higher routingWeight, or the same and comes first"
+#define WHY_CLIENTS "the gateway's own address pool of clients has the same prefix"
 #define WHY_STRONG "inside a system route of the virtual network or a peering, which is preferred"
 #define WHY_USER "a user route has the same prefix"
 
@@ -45,9 +46,10 @@ struct effective_route {
 	enum effective_type type;
 	bool active;
 	struct ip_addr next_hop; /* family 0 = none */
-	const char *name;        /* of the user route, peering or connection; NULL for a default */
-	const char *why;         /* why Invalid or why it drops, NULL when neither */
-	uint32_t hop;            /* in spec.hop */
+	const char *
+		name; /* of the user route, peering or connection, of the gateway for its clients; NULL for a default */
+	const char *why; /* why Invalid or why it drops, NULL when neither */
+	uint32_t hop;    /* in spec.hop */
 };
 
 struct effective_table {

@@ -15,10 +15,10 @@ struct nic_address {
 	uint32_t nic;
 };
 
-/* A route that one of a gateway's connections serves. */
+/* A route that one of a gateway's connections serves, or that leads to its point-to-site clients. */
 struct gateway_route {
 	struct ip_prefix prefix;
-	int32_t connection;  /* in config */
+	int32_t connection;  /* in config; CFG_NONE: clients */
 	uint16_t weight;     /* its routingWeight */
 	bool best;           /* of those with this prefix */
 	int32_t parent;      /* the nearest best one around it, its own prefix's for others; -1 */
