@@ -36,6 +36,7 @@ void config_free(struct config *c);
 /* Forget the keys of associations once these are built; or all secrets, the shared keys too, once charon has
  * them. What else there is stays. The one exception to "never changed": nobody may look at keys meanwhile. */
 void config_wipe_sa_keys(struct config *c);
+void config_wipe_shared_keys(struct config *c);
 void config_wipe_secrets(struct config *c);
 /* The path of a file that the configuration names: from its folder unless absolute, and credential:NAME is
  * the service manager's. 0 or -ENAMETOOLONG, -EINVAL (no such credential); reason says what is wrong. */

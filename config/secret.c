@@ -36,9 +36,15 @@ config_wipe_sa_keys(struct config *c)
 }
 
 void
+config_wipe_shared_keys(struct config *c)
+{
+	for (uint32_t i = 0; i < c->n_connections; i++)
+		explicit_bzero(c->connections[i].ike.shared_key, sizeof(c->connections[i].ike.shared_key));
+}
+
+void
 config_wipe_secrets(struct config *c)
 {
 	config_wipe_sa_keys(c);
-	for (uint32_t i = 0; i < c->n_connections; i++)
-		explicit_bzero(c->connections[i].ike.shared_key, sizeof(c->connections[i].ike.shared_key));
+	config_wipe_shared_keys(c);
 }

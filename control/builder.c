@@ -5,6 +5,8 @@
  */
 #include "control/builder.h"
 
+#include "control/ike_conf.h"
+#include "control/local_net.h"
 #include "control/restart.h"
 #include "control/sa_store.h"
 #include "drivers/clock.h"
@@ -74,6 +76,10 @@ job_load(struct build_job *job)
 		r = config_load(job->path, &job->config, &job->errors);
 	if (r == 0 && job->fixed)
 		r = restart_check(job->fixed, &job->config->appliance, &job->errors);
+	if (r == 0 && local_net_wanted(job->config))
+		r = ike_conf_make(job->config, &job->ike, &job->errors);
+	if (job->config)
+		config_wipe_shared_keys(job->config);
 	return r;
 }
 
@@ -127,6 +133,7 @@ build_job_free(struct build_job *job)
 		return;
 	view_free(job->view);
 	view_free(job->previous);
+	ike_conf_free(job->ike);
 	world_free(job->world);
 	config_free(job->config);
 	json_decref(job->text);

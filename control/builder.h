@@ -11,6 +11,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 
+struct ike_conf;
 struct sa_store;
 
 struct build_job {
@@ -26,7 +27,8 @@ struct build_job {
 	struct config_errors errors;
 	struct world *world;
 	struct view *view;
-	json_t *text; /* the configuration as JSON, for tools */
+	struct ike_conf *ike; /* what charon shall know; NULL: no connection uses IKE */
+	json_t *text;         /* the configuration as JSON, for tools */
 	uint64_t took_ns;
 };
 

@@ -1,11 +1,16 @@
 #include "control/ike.h"
 
+#include "control/charon.h"
 #include "control/daemon.h"
 #include "control/ike_link.h"
+#include "control/state_lock.h"
 #include "drivers/log.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ---- the store ---------------------------------------------------------------------- */
 
@@ -68,36 +73,111 @@ plugin_gone(void *daemon)
 	ike_store_gone(d->ike);
 }
 
+/* The folder of the sockets, when it is not there yet: ours to remove, if nobody else is in it then. */
+static int
+folder_begin(struct daemon *d, const char *path, char *error, size_t n)
+{
+	const char *slash = strrchr(path, '/');
+	char *folder = slash && slash != path ? strndup(path, (size_t)(slash - path)) : NULL;
+	int made = 0, r = folder ? folder_make(folder, 0755, &made) : 0;
+
+	if (r != 0)
+		snprintf(error, n, "%s: %s", folder, strerror(-r));
+	if (r == 0 && made)
+		d->ike_folder = folder;
+	else
+		free(folder);
+	return r;
+}
+
 static int
 link_start(struct daemon *d, char *error, size_t n)
 {
 	const struct ike_link_handlers handlers = {.context = d, .message = from_plugin, .gone = plugin_gone};
 	const char *path = d->world->config->appliance.ike.plugin_socket;
-	int r = ike_link_start(path, &d->loop, &handlers, &d->ike_link, error, n);
+	int r = folder_begin(d, path, error, n);
 
+	if (r == 0)
+		r = ike_link_start(path, &d->loop, &handlers, &d->ike_link, error, n);
 	if (r == 0)
 		log_info("ike", "charon's plugin is awaited at %s", path);
 	return r;
 }
 
+/* ---- charon ------------------------------------------------------------------------- */
+
+static int
+namespace_fd(void *daemon)
+{
+	const struct daemon *d = daemon;
+
+	return local_net_fd(d->local);
+}
+
+static int
+charon_begin(struct daemon *d, char *error, size_t n)
+{
+	const struct charon_hooks hooks = {.context = d};
+
+	return charon_create(&d->loop, &d->world->config->appliance, &hooks, namespace_fd, &d->charon, error, n);
+}
+
+static int
+begin(struct daemon *d, char *error, size_t n)
+{
+	int r = d->ike_link ? 0 : link_start(d, error, n);
+
+	if (r == 0 && !d->charon)
+		r = charon_begin(d, error, n);
+	if (r != 0)
+		return r;
+	charon_apply(d->charon, d->ike_conf);
+	d->ike_conf = NULL;
+	return 0;
+}
+
 int
 ike_module_start(struct daemon *d, char *error, size_t n)
 {
-	return local_net_wanted(d->world->config) ? link_start(d, error, n) : 0;
+	int r = local_net_wanted(d->world->config) ? begin(d, error, n) : 0;
+
+	if (r != 0)
+		ike_module_stop(d);
+	return r;
 }
 
+/* charon says goodbye to its peers before its plugin loses us. */
 void
 ike_module_stop(struct daemon *d)
 {
+	charon_stop(d->charon, d->loop.leave ? CHARON_LEAVE : CHARON_STOP);
+	d->charon = NULL;
 	ike_link_stop(d->ike_link);
 	d->ike_link = NULL;
+	ike_conf_free(d->ike_conf);
+	d->ike_conf = NULL;
+	if (d->ike_folder)
+		rmdir(d->ike_folder);
+	free(d->ike_folder);
+	d->ike_folder = NULL;
 }
 
+/* Without IKE in the new configuration charon stays, with nothing to do. */
 void
-ike_apply(struct daemon *d)
+ike_apply(struct daemon *d, struct ike_conf *conf)
 {
 	char error[512] = "";
 
-	if (!d->ike_link && local_net_wanted(d->world->config) && link_start(d, error, sizeof error) != 0)
+	ike_conf_free(d->ike_conf);
+	d->ike_conf = conf;
+	if ((d->charon || local_net_wanted(d->world->config)) && begin(d, error, sizeof error) != 0)
 		log_error("ike", "%s", error);
+}
+
+void
+ike_tick(struct daemon *d, uint64_t now_ns)
+{
+	ike_store_tick(d->ike, now_ns);
+	if (d->charon)
+		charon_tick(d->charon, now_ns);
 }

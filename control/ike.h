@@ -2,13 +2,16 @@
 #pragma once
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct daemon;
+struct ike_conf;
 
 /* Modules of main.c: the store before the workers start, the socket and charon once the loop runs. */
 int ike_store_module_start(struct daemon *d, char *error, size_t n);
 void ike_store_module_stop(struct daemon *d);
 int ike_module_start(struct daemon *d, char *error, size_t n);
 void ike_module_stop(struct daemon *d);
-/* Another world was published. */
-void ike_apply(struct daemon *d);
+/* Another world was published; takes what charon shall know, NULL: nothing. */
+void ike_apply(struct daemon *d, struct ike_conf *conf);
+void ike_tick(struct daemon *d, uint64_t now_ns);

@@ -28,6 +28,7 @@ signals_make(sigset_t *set)
 	sigaddset(set, SIGTERM);
 	sigaddset(set, SIGINT);
 	sigaddset(set, SIGHUP);
+	sigaddset(set, SIGUSR2);
 }
 
 int
@@ -52,7 +53,12 @@ signal_ready(void *context, uint32_t events)
 			l->hooks.reload(l->hooks.context);
 			continue;
 		}
-		log_notice("loop", "%s: stopping", info.ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT");
+		l->leave = info.ssi_signo == SIGUSR2;
+		log_notice("loop", "%s: stopping%s",
+			info.ssi_signo == SIGTERM  ? "SIGTERM"
+			: info.ssi_signo == SIGINT ? "SIGINT"
+						   : "SIGUSR2",
+			l->leave ? ", charon and its tunnels stay" : "");
 		l->stop = true;
 	}
 }

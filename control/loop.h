@@ -24,11 +24,12 @@ struct loop_hooks {
 struct loop {
 	int epoll, signal, timer;
 	bool stop;
+	bool leave; /* a successor starts at once: what can outlive us stays */
 	struct loop_source signal_source, timer_source;
 	struct loop_hooks hooks;
 };
 
-/* SIGTERM, SIGINT and SIGHUP are blocked in the calling thread and all it starts later: call it before
+/* SIGTERM, SIGINT, SIGUSR2 and SIGHUP are blocked in the calling thread and all it starts later: call it before
  * EAL. SIGPIPE is ignored. */
 int loop_block_signals(void);
 
@@ -38,6 +39,6 @@ int loop_add(struct loop *l, struct loop_source *s, uint32_t events);
 int loop_change(struct loop *l, struct loop_source *s, uint32_t events);
 /* Takes it out and closes its descriptor. */
 void loop_remove(struct loop *l, struct loop_source *s);
-/* Until SIGTERM, SIGINT or loop_stop. */
+/* Until SIGTERM, SIGINT, SIGUSR2 or loop_stop. */
 void loop_run(struct loop *l);
 void loop_stop(struct loop *l);

@@ -64,7 +64,7 @@ tick_hook(void *daemon)
 	uint64_t now_ns = clock_boot_ns();
 
 	sa_store_tick(d->sas);
-	ike_store_tick(d->ike, now_ns);
+	ike_tick(d, now_ns);
 	rates_tick(&d->rates, d->dp, now_ns);
 	trace_tick(d, now_ns);
 	api_tick(d->api, now_ns);
@@ -212,6 +212,8 @@ world_start(struct daemon *d, char *error, size_t n)
 		d->world = job->world;
 		d->first_view = job->view;
 		d->text = job->text;
+		d->ike_conf = job->ike;
+		job->ike = NULL;
 		d->path = job->path;
 		d->loaded = time(NULL);
 		job->world = NULL;
@@ -299,7 +301,7 @@ local_module_start(struct daemon *d, char *error, size_t n)
 static void
 local_module_stop(struct daemon *d)
 {
-	local_net_stop(d->local, false);
+	local_net_stop(d->local, d->loop.leave);
 	d->local = NULL;
 }
 

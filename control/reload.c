@@ -190,7 +190,8 @@ published(struct daemon *d, struct build_job *job)
 	d->reload.done++;
 	steer_ports(d->world->config);
 	local_apply(d);
-	ike_apply(d);
+	ike_apply(d, job->ike);
+	job->ike = NULL;
 	outcome(d, "applied %s", job->path);
 
 	o = success_json(job, d->world);

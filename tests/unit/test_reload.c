@@ -75,7 +75,7 @@ ike_view_publish(struct daemon *d, const struct world *w, struct view **v)
 }
 
 void
-ike_apply(struct daemon *d)
+ike_apply(struct daemon *d, struct ike_conf *conf)
 {
 }
 

@@ -1,0 +1,54 @@
+/* charon, as control sees it: started or found, told what the configuration means, and made to keep it up.
+ *
+ *	ike_conf_make(config, &conf, errors)   whichever thread builds the configuration, before its secrets are wiped
+ *	charon_create(...)                     once; the control namespace and the plugin's socket are there already
+ *	charon_apply(c, conf)                  at the start and when a configuration is published
+ *	charon_tick(c, now)                    ten times a second
+ *	charon_stop(c, how)                    before the plugin's socket goes
+ *
+ * A managed charon is our child, in the control namespace; one that outlived a killed isthmusd is adopted, when its
+ * vici socket answers and is root's. It is started when there is something to negotiate, and then stays. Of an
+ * external one we know its socket alone, and unload nothing we have not loaded.
+ *
+ * Connections that start are initiated from here, not by charon (see ike_connection.c): missing children are asked
+ * for again after 1, 2, 4, ... 60 seconds. Control thread only.
+ */
+#pragma once
+
+#include "control/ike_conf.h"
+#include "control/loop.h"
+#include "control/vici.h"
+
+struct charon;
+
+struct charon_hooks {
+	void *context;
+	void (*up)(void *context); /* vici is connected; may be NULL, as all of these */
+	void (*down)(void *context);
+	/* ike-updown, child-updown, ike-rekey, child-rekey, and list-sa for whoever asks by charon_ask */
+	void (*event)(void *context, const char *name, const struct vici_body *body);
+	void (*line)(void *context, const char *text); /* of a managed charon's log, beside ours */
+};
+
+enum charon_stop { CHARON_STOP, CHARON_LEAVE }; /* leave: it and its tunnels stay for our successor */
+
+/* namespace_fd: asked whenever charon is started; -1 for ours. config's strings are copied. */
+int charon_create(struct loop *loop, const struct cfg_appliance *config, const struct charon_hooks *hooks,
+	int (*namespace_fd)(void *context), struct charon **out, char *error, size_t n);
+/* Takes conf. What changed is loaded and unloaded at once, or when charon is there. */
+void charon_apply(struct charon *c, struct ike_conf *conf);
+void charon_tick(struct charon *c, uint64_t now_ns);
+/* Waits for its end, ten seconds at most. NULL is fine. */
+void charon_stop(struct charon *c, enum charon_stop how);
+
+bool charon_connected(const struct charon *c);
+/* 0: none, or not known. */
+int charon_pid(const struct charon *c);
+enum charon_command { CHARON_INITIATE, CHARON_TERMINATE };
+/* Of a connection, by its name: brings up its children, or ends its IKE_SAs; one that was terminated is not brought
+ * up again by us until it is initiated. -ENOENT, -ENOTCONN, -ENOMEM. */
+int charon_command(struct charon *c, enum charon_command what, const char *name);
+/* Any other command of vici, see vici_request. */
+int charon_ask(struct charon *c, const char *command, struct vici_message *m, vici_answer *done, void *context);
+/* What is applied now, NULL. */
+const struct ike_conf *charon_conf(const struct charon *c);

@@ -1,0 +1,228 @@
+/* Starting and watching; see charon_process.h. Between fork and exec only what a signal handler might do: other
+ * threads held whatever lock they held.
+ */
+#include "control/charon_process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define FIRST_FD 3
+
+/* ---- its log ------------------------------------------------------------------------- */
+
+static void
+line_end(struct charon_process *p)
+{
+	p->text[p->n] = '\0';
+	if (p->n > 0)
+		p->line(p->context, p->text);
+	p->n = 0;
+}
+
+static void
+log_ready(void *context, uint32_t events)
+{
+	struct charon_process *p = context;
+	char piece[4096];
+	ssize_t n = read(p->log.fd, piece, sizeof(piece));
+
+	(void)events;
+	for (ssize_t i = 0; i < n; i++) {
+		if (piece[i] == '\n' || p->n == sizeof(p->text) - 1)
+			line_end(p);
+		if (piece[i] != '\n')
+			p->text[p->n++] = piece[i];
+	}
+	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+		loop_remove(p->loop, &p->log);
+}
+
+/* ---- its end ------------------------------------------------------------------------- */
+
+static void
+forget(struct charon_process *p)
+{
+	loop_remove(p->loop, &p->exit);
+	loop_remove(p->loop, &p->log);
+	p->pid = 0;
+	p->n = 0;
+}
+
+static void
+exit_ready(void *context, uint32_t events)
+{
+	struct charon_process *p = context;
+
+	(void)events;
+	while (p->log.fd >= 0 && poll(&(struct pollfd){p->log.fd, POLLIN, 0}, 1, 0) > 0)
+		log_ready(p, EPOLLIN);
+	line_end(p);
+	if (p->ours)
+		waitpid(p->pid, NULL, WNOHANG);
+	forget(p);
+	p->ended(p->context);
+}
+
+void
+charon_process_init(struct charon_process *p)
+{
+	p->exit = (struct loop_source){-1, exit_ready, p};
+	p->log = (struct loop_source){-1, log_ready, p};
+}
+
+static int
+watch(struct charon_process *p, pid_t pid)
+{
+	int r;
+
+	p->pid = pid;
+	p->exit.fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (p->exit.fd < 0)
+		return -errno;
+	r = fcntl(p->exit.fd, F_SETFD, FD_CLOEXEC) == 0 ? 0 : -errno;
+	return r == 0 ? loop_add(p->loop, &p->exit, EPOLLIN) : r;
+}
+
+/* ---- start --------------------------------------------------------------------------- */
+
+static void __attribute__((noreturn)) fail(const char *what)
+{
+	const char *why = strerrordesc_np(errno);
+
+	if (write(STDERR_FILENO, what, strlen(what)) > 0 && why && write(STDERR_FILENO, ": ", 2) > 0 &&
+		write(STDERR_FILENO, why, strlen(why)) > 0)
+		(void)!write(STDERR_FILENO, "\n", 1);
+	_exit(127);
+}
+
+/* In the child. Its own session: a terminal's interrupt is not for it. SIGPIPE stays ignored: its log may lose its
+ * reader. */
+static void __attribute__((noreturn)) become(const char *program, char *const *environment, int netns, int log)
+{
+	char *const arguments[] = {(char *)(uintptr_t)program, NULL};
+	sigset_t none;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	setsid();
+	if (dup2(log, STDERR_FILENO) < 0 || dup2(log, STDOUT_FILENO) < 0)
+		_exit(127);
+	if (netns >= 0 && setns(netns, CLONE_NEWNET) != 0)
+		fail("control namespace");
+	syscall(SYS_close_range, FIRST_FD, ~0u, 0);
+	execve(program, arguments, environment);
+	fail(program);
+}
+
+static char **
+environment_make(const struct charon_process *p)
+{
+	char **e = calloc(4, sizeof(*e));
+
+	if (!e || asprintf(&e[0], "STRONGSWAN_CONF=%s", p->settings) < 0 ||
+		asprintf(&e[1], "PATH=/usr/sbin:/usr/bin:/sbin:/bin") < 0 ||
+		(p->preload[0] && asprintf(&e[2], "LD_PRELOAD=%s", p->preload) < 0)) {
+		free(e);
+		return NULL;
+	}
+	return e;
+}
+
+static void
+environment_free(char **e)
+{
+	for (int i = 0; i < 3; i++)
+		free(e[i]);
+	free(e);
+}
+
+int
+charon_process_start(struct charon_process *p, int netns)
+{
+	char **environment = environment_make(p);
+	int ends[2], r;
+	pid_t pid;
+
+	if (!environment)
+		return -ENOMEM;
+	if (pipe2(ends, O_CLOEXEC) != 0) {
+		environment_free(environment);
+		return -errno;
+	}
+	pid = fork();
+	if (pid == 0)
+		become(p->program, environment, netns, ends[1]);
+	r = pid < 0 ? -errno : 0;
+	environment_free(environment);
+	close(ends[1]);
+	if (r == 0) {
+		p->ours = true;
+		r = watch(p, pid);
+	}
+	/* only our end must not block: the other is charon's */
+	p->log.fd = ends[0];
+	if (r == 0 && (fcntl(ends[0], F_SETFL, O_NONBLOCK) != 0 || loop_add(p->loop, &p->log, EPOLLIN) != 0))
+		r = -EIO;
+	if (r != 0 && pid > 0) {
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+	}
+	if (r != 0)
+		forget(p);
+	return r;
+}
+
+int
+charon_process_adopt(struct charon_process *p, pid_t pid)
+{
+	int r;
+
+	p->ours = false;
+	r = watch(p, pid);
+	if (r != 0)
+		forget(p);
+	return r;
+}
+
+/* ---- stop ---------------------------------------------------------------------------- */
+
+void
+charon_process_signal(struct charon_process *p, int signal)
+{
+	if (p->exit.fd >= 0)
+		syscall(SYS_pidfd_send_signal, p->exit.fd, signal, NULL, 0);
+}
+
+void
+charon_process_leave(struct charon_process *p)
+{
+	forget(p);
+}
+
+void
+charon_process_await(struct charon_process *p, int timeout_ms)
+{
+	struct pollfd end = {p->exit.fd, POLLIN, 0};
+
+	if (p->exit.fd < 0)
+		return;
+	/* nobody reads it from here on: better lost than waited for */
+	loop_remove(p->loop, &p->log);
+	if (poll(&end, 1, timeout_ms) <= 0) {
+		charon_process_signal(p, SIGKILL);
+		poll(&end, 1, timeout_ms);
+	}
+	if (p->ours)
+		waitpid(p->pid, NULL, WNOHANG);
+	forget(p);
+}
