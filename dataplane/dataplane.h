@@ -239,8 +239,7 @@ struct dataplane;
  * (may be NULL) are shared, not rebuilt. The spec may be freed afterwards.
  * Returns NULL and a text on error. */
 struct view *view_build(const struct view_spec *spec, const struct view *previous, char *error, size_t error_size);
-/* Builder and control. One more who keeps the view alive, until each has called view_free. Its SAs do not stay alive:
- * for a view that workers no longer see they may be gone, and nobody looks at them. */
+/* Builder and control. One more who keeps the view alive, until each has called view_free; not its SAs. */
 struct view *view_ref(const struct view *v);
 void view_free(struct view *v);
 /* Control. A view like base with these tunnels, SAs and clients; all else is shared, base may be freed before or

@@ -612,6 +612,7 @@ errors_by_reason(void **unused)
 		{DROP_ROUTE_INVALID, 3, 0, 1, 0},
 		{DROP_NO_INTERNET, 3, 0, 1, 0},
 		{DROP_NO_GATEWAY, 3, 0, 1, 0},
+		{DROP_CLIENT_UNKNOWN, 3, 1, 1, 3},
 		{DROP_SUBNET_NOT_ATTACHED, 3, 0, 1, 0},
 		{DROP_NEIGHBOUR_UNRESOLVED, 3, 1, 1, 3},
 		{DROP_NOT_FOR_US, 3, 3, 1, 4},
