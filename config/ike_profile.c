@@ -1,8 +1,9 @@
 /* Two profiles: a strong one, and what the cloud's gateways do by default.
  *
- * `azure-default` is the only place of DES, MD5 and the 768-bit group. The cloud's gateway offers
- * six proposals when it starts and takes 26 when it answers; one list serves charon for both,
- * so only a connection that never answers keeps to the six.
+ * The main mode of the cloud's policy-based gateways is a part of that of its route-based ones, so
+ * one list does for both. `azure-default` is the only place of DES, MD5 and the 768-bit group. The cloud's gateway
+ * offers six proposals when it starts and takes 26 when it answers; one list serves charon for both, so only a
+ * connection that never answers keeps to the six.
  *
  * IKEv1 has one group for all proposals of a quick mode, and charon would leave out those that
  * have none: no proposal for IKEv1 has a group (no PFS), as the cloud's offers have none.
@@ -14,34 +15,30 @@
 /* ---- default --------------------------------------------------------------------- */
 
 static const char *const default_ike[] = {
-	"aes256gcm16-prfsha384-ecp384",
-	"aes256gcm16-prfsha384-x25519",
-	"aes128gcm16-prfsha256-ecp256",
-	"aes256-sha384-ecp384",
-	"aes256-sha256-modp2048",
+	"aes256gcm16-aes128gcm16-prfsha384-prfsha256-ecp384-x25519-ecp256-modp3072-modp2048",
+	"aes256-aes128-sha384-sha256-ecp384-x25519-ecp256-modp3072-modp2048",
 	NULL,
 };
 
-/* IKEv1 has no AEAD for its own messages. */
+/* IKEv1 has no AEAD for its own messages, and one word of each kind in a proposal. */
 static const char *const default_ike_v1[] = {
 	"aes256-sha384-ecp384",
 	"aes256-sha256-ecp256",
 	"aes256-sha256-modp2048",
+	"aes128-sha256-modp2048",
 	NULL,
 };
 
 /* With a new exchange when a child is replaced (PFS) where the peer does that, without otherwise. */
 static const char *const default_esp[] = {
-	"aes256gcm16-ecp384-x25519",
-	"aes128gcm16-ecp256-x25519",
-	"aes256gcm16",
-	"aes128gcm16",
-	"aes256-sha256-modp2048",
-	"aes256-sha256",
+	"aes256gcm16-aes128gcm16-ecp384-x25519-ecp256-modp3072-modp2048",
+	"aes256gcm16-aes128gcm16",
+	"aes256-aes128-sha384-sha256-ecp384-x25519-ecp256-modp3072-modp2048",
+	"aes256-aes128-sha384-sha256",
 	NULL,
 };
 
-static const char *const default_esp_v1[] = {"aes256gcm16", "aes128gcm16", "aes256-sha256", NULL};
+static const char *const default_esp_v1[] = {"aes256gcm16", "aes128gcm16", "aes256-sha256", "aes128-sha256", NULL};
 
 /* ---- azure-default --------------------------------------------------------------- */
 
@@ -52,14 +49,6 @@ static const char *const azure_ike[] = {
 	"aes128-sha256-modp1024",
 	"3des-sha1-modp1024",
 	"3des-sha256-modp1024",
-	NULL,
-};
-
-static const char *const azure_ike_policy_based[] = {
-	"aes256-sha256-modp1024",
-	"aes256-sha1-modp1024",
-	"aes128-sha1-modp1024",
-	"3des-sha1-modp1024",
 	NULL,
 };
 
@@ -101,44 +90,30 @@ static const char *const azure_esp_offers[] = {
 static const char *const azure_esp_v1[] = {"aes256gcm16", "aes256-sha1", "3des-sha1", "aes256-sha256", "aes128-sha1",
 	"3des-sha256", "des-sha1", "aes128-sha256", NULL};
 
-static const char *const azure_esp_policy_based[] = {"aes256-sha256", "aes256-sha1", "aes128-sha1", "3des-sha1", NULL};
-
 /* ---- choosing -------------------------------------------------------------------- */
 
 const char *const *
-ike_profile_ike(enum cfg_ike_profile profile, enum cfg_connection_protocol protocol, bool route_based)
+ike_profile_ike(enum cfg_ike_profile profile, enum cfg_connection_protocol protocol)
 {
 	if (profile == IKE_PROFILE_AZURE)
-		return route_based ? azure_ike : azure_ike_policy_based;
+		return azure_ike;
 	return protocol == PROTOCOL_IKEV1 ? default_ike_v1 : default_ike;
 }
 
 const char *const *
-ike_profile_esp(
-	enum cfg_ike_profile profile, enum cfg_connection_protocol protocol, bool route_based, bool initiator_only)
+ike_profile_esp(enum cfg_ike_profile profile, enum cfg_connection_protocol protocol, bool initiator_only)
 {
 	if (profile == IKE_PROFILE_DEFAULT)
 		return protocol == PROTOCOL_IKEV1 ? default_esp_v1 : default_esp;
-	if (!route_based)
-		return azure_esp_policy_based;
 	if (initiator_only)
 		return azure_esp_offers;
 	return protocol == PROTOCOL_IKEV1 ? azure_esp_v1 : azure_esp;
 }
 
-/* The cloud's IKE SAs live for 8 hours, and so do ours. */
 uint32_t
-ike_profile_ike_life(enum cfg_ike_profile profile, bool route_based)
+ike_profile_child_life(enum cfg_ike_profile profile)
 {
-	(void)profile;
-	(void)route_based;
-	return 28800;
-}
-
-uint32_t
-ike_profile_child_life(enum cfg_ike_profile profile, bool route_based)
-{
-	return profile == IKE_PROFILE_AZURE && route_based ? 27000 : 3600;
+	return profile == IKE_PROFILE_AZURE ? 27000 : 3600;
 }
 
 /* ---- policies -------------------------------------------------------------------- */

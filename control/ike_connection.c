@@ -9,12 +9,11 @@
 #include "control/ike_conf_build.h"
 #include "control/ike_proposal.h"
 
+#include "config/ike_profile.h"
+
 #include <inttypes.h>
 #include <string.h>
 
-#define IKE_LIFE_S 28800
-#define CHILD_LIFE_S 3600
-#define CHILD_LIFE_AZURE_S 27000
 #define CHILD_LIFE_SHORT_S 300 /* below: the life is when to replace a child, not when it ends */
 #define AZURE_KB 102400000
 
@@ -130,6 +129,7 @@ offer_of(const struct cfg_connection *x)
 		.esp = &x->ike.esp_proposals,
 		.esn = x->ike.esn == ESN_ON || (x->ike.esn == ESN_AUTO && x->type == CONNECTION_VNET2VNET),
 		.ikev1 = x->ike.protocol == PROTOCOL_IKEV1,
+		.initiator_only = x->ike.mode == MODE_INITIATOR_ONLY,
 	};
 }
 
@@ -190,8 +190,7 @@ life_add(struct vici_message *m, const struct cfg_connection *x)
 	bool azure = !p && x->ike.profile == IKE_PROFILE_AZURE;
 	uint32_t s = x->ike.child_life_s ? x->ike.child_life_s
 		     : p && p->sa_life_s ? p->sa_life_s
-		     : azure             ? CHILD_LIFE_AZURE_S
-					 : CHILD_LIFE_S;
+					 : ike_profile_child_life(x->ike.profile);
 	uint64_t bytes = p ? (uint64_t)p->sa_data_kb * 1024 : azure ? AZURE_KB * 1024ull : 0;
 	bool brief = s < CHILD_LIFE_SHORT_S;
 

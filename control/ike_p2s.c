@@ -8,11 +8,11 @@
 #include "control/ike_conf_build.h"
 #include "control/ike_proposal.h"
 
+#include "config/ike_profile.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#define IKE_LIFE_S 28800
-#define CHILD_LIFE_S 3600
 #define PASSWORD_MAX 256
 #define NAME_MAX_LEN 400
 
@@ -125,7 +125,8 @@ child_add(struct site *s, struct vici_message *m, const char *name)
 {
 	const struct cfg_p2s *p = &s->g->p2s;
 	const struct ike_offer offer = {.policy = p->n_policies > 0 ? &p->policies[0] : NULL};
-	uint32_t life_s = offer.policy && offer.policy->sa_life_s ? offer.policy->sa_life_s : CHILD_LIFE_S;
+	uint32_t life_s = offer.policy && offer.policy->sa_life_s ? offer.policy->sa_life_s
+								  : ike_profile_child_life(IKE_PROFILE_DEFAULT);
 	const struct cfg_prefixes *space;
 
 	vici_section(m, "children");

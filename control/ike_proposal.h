@@ -9,7 +9,7 @@ struct ike_offer {
 	enum cfg_ike_profile profile;
 	const struct cfg_ipsec_policy *policy; /* NULL: the profile */
 	const struct cfg_strings *ike, *esp;   /* NULL or empty: policy or profile */
-	bool esn, ikev1;
+	bool esn, ikev1, initiator_only;
 };
 
 /* The items of lists `proposals` and `esp_proposals`: open them before, close them behind. */
