@@ -57,6 +57,11 @@ disconnect(struct link *l)
 {
 	if (l->welcomed)
 		DBG1(DBG_KNL, "isthmus: connection to isthmusd lost");
+	else if (!l->told && !l->refused) {
+		DBG1(DBG_KNL, "isthmus: isthmusd at %s does not answer the greeting; trying again",
+			l->address.sun_path);
+		l->told = true;
+	}
 	close(l->fd);
 	l->fd = -1;
 	l->welcomed = l->full = false;
@@ -216,8 +221,7 @@ receive_all(struct link *l)
 		disconnect(l);
 }
 
-/* Whether the queue is empty. */
-static bool
+static void
 send_all(struct link *l)
 {
 	bool idle = false;
@@ -228,7 +232,6 @@ send_all(struct link *l)
 	l->full = error == -EAGAIN;
 	if (error && !l->full)
 		disconnect(l);
-	return idle;
 }
 
 static int
@@ -254,6 +257,21 @@ sleep_until_work(struct link *l)
 	eventfd_read(l->wake_fd, &n);
 }
 
+/* charon has deleted its SAs: isthmusd is to know before the connection ends. Its answers are waited for, as an
+ * isthmusd that cannot send one might not read what is behind it. */
+static void
+farewell(struct link *l)
+{
+	l->deadline = wire_now() + FAREWELL_NS;
+	while (l->fd >= 0 && l->welcomed && wire_now() < l->deadline) {
+		send_all(l);
+		if (l->fd < 0 || requests_settled(l->requests))
+			return;
+		sleep_until_work(l);
+		receive_all(l);
+	}
+}
+
 static void *
 run(void *arg)
 {
@@ -273,9 +291,7 @@ run(void *arg)
 			disconnect(l);
 	}
 
-	l->deadline = wire_now() + FAREWELL_NS;
-	while (l->fd >= 0 && l->welcomed && !send_all(l) && wire_now() < l->deadline)
-		sleep_until_work(l);
+	farewell(l);
 	return NULL;
 }
 

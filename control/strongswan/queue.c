@@ -166,6 +166,17 @@ queue_tell(struct requests *r, enum manner manner, uint16_t type, const void *bo
 		enqueue(r, q);
 }
 
+bool
+requests_settled(struct requests *r)
+{
+	bool settled;
+
+	pthread_mutex_lock(&r->lock);
+	settled = TAILQ_EMPTY(&r->queued) && TAILQ_EMPTY(&r->sent);
+	pthread_mutex_unlock(&r->lock);
+	return settled;
+}
+
 void
 requests_shut(struct requests *r)
 {

@@ -50,6 +50,9 @@ void requests_lost(struct requests *r);
  * when nothing is queued; -EAGAIN when the socket is full; -errno. */
 int requests_send(struct requests *r, int fd, uint8_t *buffer, bool *idle);
 
+/* Nothing is queued, and nothing waits for an answer. */
+bool requests_settled(struct requests *r);
+
 /* Link's thread. An answer; -EPROTO when there was no such question. */
 int requests_answer(struct requests *r, const struct ike_header *h);
 
