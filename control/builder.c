@@ -6,7 +6,6 @@
 #include "control/builder.h"
 
 #include "control/ike_conf.h"
-#include "control/local_net.h"
 #include "control/restart.h"
 #include "control/sa_store.h"
 #include "drivers/clock.h"
@@ -76,7 +75,7 @@ job_load(struct build_job *job)
 		r = config_load(job->path, &job->config, &job->errors);
 	if (r == 0 && job->fixed)
 		r = restart_check(job->fixed, &job->config->appliance, &job->errors);
-	if (r == 0 && local_net_wanted(job->config))
+	if (r == 0)
 		r = ike_conf_make(job->config, &job->ike, &job->errors);
 	if (job->config)
 		config_wipe_shared_keys(job->config);

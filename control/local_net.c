@@ -302,11 +302,17 @@ uplinks_apply(struct local_net *l, struct uplinks *u, char *error, size_t n)
 /* ---- the namespace ------------------------------------------------------------------------------ */
 
 static void
-ns_close(struct local_net *l, bool keep)
+taps_close(struct local_net *l, bool keep)
 {
 	for (uint32_t i = 0; i < LIMIT_UPLINKS; i++)
 		if (l->tap[i].source.fd >= 0)
 			local_tap_close(&l->tap[i], l->loop, keep);
+}
+
+static void
+ns_close(struct local_net *l, bool keep)
+{
+	taps_close(l, keep);
 	rtnetlink_close(l->kernel);
 	l->kernel = NULL;
 	namespace_close(&l->ns, l->ours && !keep);
@@ -378,7 +384,7 @@ local_net_apply(struct local_net *l, const struct world *w, const struct names *
 	int r = 0;
 
 	if (!local_net_wanted(w->config)) {
-		ns_close(l, false);
+		taps_close(l, false);
 		return 0;
 	}
 	if (l->ns.fd < 0)

@@ -2,8 +2,9 @@
  * each uplink. What peers send them arrives there, what they send leaves by the uplink whose address it bears.
  * Control thread.
  *
- * It exists while some connection or point-to-site gateway negotiates its keys. Whoever starts a daemon inside asks
- * for the namespace here; its processes should have ended before local_net_stop.
+ * It is made for the first configuration with a connection or point-to-site gateway that negotiates its keys, and stays
+ * to the end, for daemons may live in it; with a configuration that has none it has no interfaces. Whoever starts a
+ * daemon inside asks for the namespace here; its processes should have ended before local_net_stop.
  */
 #pragma once
 

@@ -49,6 +49,7 @@ static const struct {
 	{BASE, BASE "  maxSimd: 512\n", "appliance.maxSimd"},
 	{BASE, BASE "  socket: /tmp/other.sock\n", "appliance.socket"},
 	{BASE, BASE "  stateDirectory: /tmp/other\n", "appliance.stateDirectory"},
+	{BASE, BASE "  controlNamespace: other\n", "appliance.controlNamespace"},
 	{BASE, BASE "  busyPoll: false\n", "appliance.busyPoll"},
 	{BASE, "  ports: [{name: p0, driver: \"null\"}]\n" ATTACHED, "appliance.ports (without p1)"},
 	{BASE, "  ports: [{name: p0, driver: \"null\"}, {name: p2, driver: \"null\"}]\n" ATTACHED,
