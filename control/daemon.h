@@ -44,7 +44,7 @@ struct daemon {
 	struct ike_store *ike;
 	struct ike_link *ike_link; /* NULL: no connection uses IKE; charon likewise */
 	struct charon *charon;
-	char *ike_folder; /* of their sockets, made by us; NULL: it was there */
+	char *ike_folder;          /* of their sockets, made by us; NULL: it was there */
 	struct ike_conf *ike_conf; /* built, until charon's side has it */
 	struct ike_view ike_view;
 	struct rte_mempool *pool;
