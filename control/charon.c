@@ -18,7 +18,6 @@
 #define SECOND_NS 1000000000ull
 #define RETRY_FIRST_NS SECOND_NS
 #define RETRY_MAX_NS (30 * SECOND_NS)
-#define STOP_MS 5000
 #define SILENT_MAX_NS (60 * SECOND_NS)
 
 static const char *const events[] = {"ike-updown", "child-updown", "ike-rekey", "child-rekey", "list-sa", NULL};
@@ -48,7 +47,8 @@ on_down(void *context)
 {
 	struct charon *c = context;
 
-	log_warning("charon", "the connection is lost");
+	if (!c->leaving)
+		log_warning("charon", "the connection is lost");
 	c->loaded = NULL;
 	if (c->hooks.down)
 		c->hooks.down(c->hooks.context);
@@ -79,6 +79,8 @@ on_ended(void *context)
 {
 	struct charon *c = context;
 
+	if (c->leaving)
+		return;
 	log_error("charon", "it ended; the next one is started in %u s", (unsigned)(c->retry_ns / SECOND_NS));
 	c->retry_at_ns = clock_boot_ns() + c->retry_ns;
 	c->retry_ns = c->retry_ns * 2 < RETRY_MAX_NS ? c->retry_ns * 2 : RETRY_MAX_NS;
@@ -288,11 +290,27 @@ charon_apply(struct charon *c, struct ike_conf *conf)
 void
 charon_tick(struct charon *c, uint64_t now_ns)
 {
+	if (c->leaving)
+		return;
 	/* an older one answers at once or never */
 	vici_tick(c->vici, now_ns);
 	process_tick(c, now_ns);
 	if (vici_connected(c->vici))
 		charon_watch_tick(c, now_ns);
+}
+
+void
+charon_goodbye(struct charon *c)
+{
+	c->leaving = true;
+	if (is_managed(c))
+		charon_process_signal(&c->process, SIGTERM);
+}
+
+bool
+charon_gone(const struct charon *c)
+{
+	return !is_managed(c) || c->process.pid == 0;
 }
 
 void
@@ -303,8 +321,7 @@ charon_stop(struct charon *c, enum charon_stop how)
 	vici_close(c->vici);
 	c->vici = NULL;
 	if (how == CHARON_STOP && is_managed(c)) {
-		charon_process_signal(&c->process, SIGTERM);
-		charon_process_await(&c->process, STOP_MS);
+		charon_process_end(&c->process);
 		unlink(c->settings);
 		unlink(c->config.vici_socket);
 	} else {

@@ -4,6 +4,7 @@
  *	charon_create(...)                     once; the control namespace and the plugin's socket are there already
  *	charon_apply(c, conf)                  at the start and when a configuration is published
  *	charon_tick(c, now)                    ten times a second
+ *	charon_goodbye(c), charon_gone(c)      at the end, while the loop still serves it
  *	charon_stop(c, how)                    before the plugin's socket goes
  *
  * A managed charon is our child, in the control namespace; one that outlived a killed isthmusd is adopted, when its
@@ -38,7 +39,10 @@ int charon_create(struct loop *loop, const struct cfg_appliance *config, const s
 /* Takes conf. What changed is loaded and unloaded at once, or when charon is there. */
 void charon_apply(struct charon *c, struct ike_conf *conf);
 void charon_tick(struct charon *c, uint64_t now_ns);
-/* Waits for its end, ten seconds at most. NULL is fine. */
+/* A managed one is told to end: it tells its peers, for which the loop must run on, until it is gone. */
+void charon_goodbye(struct charon *c);
+bool charon_gone(const struct charon *c);
+/* One that is not gone is killed. NULL is fine. */
 void charon_stop(struct charon *c, enum charon_stop how);
 
 bool charon_connected(const struct charon *c);

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #define FIRST_FD 3
+#define END_MS 5000 /* of a process that was killed */
 
 /* ---- its log ------------------------------------------------------------------------- */
 
@@ -210,18 +211,14 @@ charon_process_leave(struct charon_process *p)
 }
 
 void
-charon_process_await(struct charon_process *p, int timeout_ms)
+charon_process_end(struct charon_process *p)
 {
 	struct pollfd end = {p->exit.fd, POLLIN, 0};
 
 	if (p->exit.fd < 0)
 		return;
-	/* nobody reads it from here on: better lost than waited for */
-	loop_remove(p->loop, &p->log);
-	if (poll(&end, 1, timeout_ms) <= 0) {
-		charon_process_signal(p, SIGKILL);
-		poll(&end, 1, timeout_ms);
-	}
+	charon_process_signal(p, SIGKILL);
+	poll(&end, 1, END_MS);
 	if (p->ours)
 		waitpid(p->pid, NULL, WNOHANG);
 	forget(p);

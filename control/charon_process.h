@@ -31,5 +31,5 @@ int charon_process_adopt(struct charon_process *p, pid_t pid);
 void charon_process_signal(struct charon_process *p, int signal);
 /* Forgets it, alive or not. */
 void charon_process_leave(struct charon_process *p);
-/* Waits for its end, at most so long; then SIGKILL. For the way out, when no loop runs. */
-void charon_process_await(struct charon_process *p, int timeout_ms);
+/* Kills it if it still runs, and waits for that. For the way out, when no loop runs. */
+void charon_process_end(struct charon_process *p);

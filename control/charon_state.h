@@ -14,7 +14,10 @@ struct charon_watch {
 	bool held;                   /* terminated by command */
 	struct charon_look *look;    /* list-sas is under way */
 	bool busy;                   /* it has an IKE_SA that is not established yet */
-	uint64_t due_ns;             /* 0: nothing to do */
+	uint32_t established;        /* IKE_SAs, as the list shows them */
+	uint64_t spare_spi;          /* of the one to end if there are several, with charon's number of it */
+	char spare_id[16];
+	uint64_t due_ns; /* 0: nothing to do */
 	uint64_t pause_ns;
 };
 
@@ -26,7 +29,8 @@ struct charon {
 	char settings[PATH_MAX], preload[PATH_MAX];
 
 	struct charon_process process;
-	bool fresh; /* started by us and not yet told anything */
+	bool fresh;   /* started by us and not yet told anything */
+	bool leaving; /* it ends because we do */
 	uint64_t retry_ns, retry_at_ns;
 	uint64_t silent_ns; /* since then it has not answered */
 

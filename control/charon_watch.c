@@ -103,6 +103,36 @@ child_take(struct charon_watch *w, const json_t *child)
 	}
 }
 
+/* Two ends that start at once may both succeed. Either end ends the one whose initiator's SPI is higher; who
+ * reauthenticates by IKEv1 has two on purpose. */
+static void
+established_take(struct charon_watch *w, const json_t *sa)
+{
+	const char *spi = json_string_value(json_object_get(sa, "initiator-spi"));
+	const char *id = json_string_value(json_object_get(sa, "uniqueid"));
+	const char *version = json_string_value(json_object_get(sa, "version"));
+	uint64_t number = spi ? strtoull(spi, NULL, 16) : 0;
+
+	if (!id || !version || strcmp(version, "2") != 0)
+		return;
+	w->established++;
+	if (w->established > 1 && number < w->spare_spi)
+		return;
+	w->spare_spi = number;
+	snprintf(w->spare_id, sizeof(w->spare_id), "%s", id);
+}
+
+static void
+spare_end(struct charon *c, const struct charon_watch *w)
+{
+	struct vici_message m = {0};
+
+	log_notice("charon", "%s: %u IKE_SAs at once, number %s is ended", w->item->name, w->established, w->spare_id);
+	vici_text(&m, "ike-id", "%s", w->spare_id);
+	vici_text(&m, "timeout", "-1");
+	vici_request(c->vici, "terminate", &m, NULL, NULL);
+}
+
 static void
 list_take(struct charon_watch *w, const json_t *sa)
 {
@@ -111,7 +141,19 @@ list_take(struct charon_watch *w, const json_t *sa)
 
 	if (state && (strcmp(state, "CREATED") == 0 || strcmp(state, "CONNECTING") == 0))
 		w->busy = true;
+	if (state && strcmp(state, "ESTABLISHED") == 0)
+		established_take(w, sa);
 	json_object_foreach(children, name, child) child_take(w, child);
+}
+
+static void
+up_take(struct charon_watch *w)
+{
+	w->children++;
+	if (w->children <= w->item->n_children || w->due_ns != 0)
+		return;
+	w->pause_ns = SECOND_NS;
+	w->due_ns = clock_boot_ns() + SECOND_NS;
 }
 
 static void
@@ -149,7 +191,7 @@ charon_watch_event(struct charon *c, const char *name, const struct vici_body *b
 		else if (!listed && !up)
 			down_take(w, sa, child);
 		else if (child)
-			w->children++;
+			up_take(w);
 	}
 	json_decref(all);
 }
@@ -210,7 +252,9 @@ on_listed(void *context, int result, const struct vici_body *answer)
 	if (w && w->look == l) {
 		w->look = NULL;
 		again_later(w);
-		if (result == 0 && w->children >= w->item->n_children)
+		if (result == 0 && w->established > 1)
+			spare_end(l->c, w);
+		else if (result == 0 && w->children >= w->item->n_children)
 			w->due_ns = 0;
 		else if (result == 0 && !w->held && !w->busy)
 			missing_initiate(l->c, w, l);
@@ -236,6 +280,7 @@ look(struct charon *c, struct charon_watch *w)
 	}
 	w->children = 0;
 	w->busy = false;
+	w->established = 0;
 	w->look = l;
 }
 

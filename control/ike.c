@@ -12,6 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define FAREWELL_NS 5000000000ull /* of charon, at the end */
+
 /* ---- the store ---------------------------------------------------------------------- */
 
 static void
@@ -146,7 +148,22 @@ ike_module_start(struct daemon *d, char *error, size_t n)
 	return r;
 }
 
-/* charon says goodbye to its peers before its plugin loses us. */
+static bool
+is_gone(void *charon)
+{
+	return charon_gone(charon);
+}
+
+/* charon says goodbye to its peers before its plugin and its interfaces lose us. */
+void
+ike_farewell(struct daemon *d)
+{
+	if (!d->charon || d->loop.leave)
+		return;
+	charon_goodbye(d->charon);
+	loop_serve(&d->loop, is_gone, d->charon, FAREWELL_NS);
+}
+
 void
 ike_module_stop(struct daemon *d)
 {

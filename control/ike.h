@@ -14,4 +14,6 @@ int ike_module_start(struct daemon *d, char *error, size_t n);
 void ike_module_stop(struct daemon *d);
 /* Another world was published; takes what charon shall know, NULL: nothing. */
 void ike_apply(struct daemon *d, struct ike_conf *conf);
+/* At the end, the loop still open: peers are told. Not when a successor takes over. */
+void ike_farewell(struct daemon *d);
 void ike_tick(struct daemon *d, uint64_t now_ns);

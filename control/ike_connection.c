@@ -340,11 +340,11 @@ children_add(struct child *c, const struct config *config)
 
 /* ---- the whole ----------------------------------------------------------------------- */
 
-/* Of two that both start, the one with the higher address waits a little. */
+/* Of two that may both start, the one with the higher address waits a little. */
 static bool
 is_patient(const struct cfg_connection *x, const struct ends *e)
 {
-	return x->type == CONNECTION_VNET2VNET && x->ike.mode == MODE_DEFAULT &&
+	return x->ike.mode == MODE_DEFAULT && e->remote.family != IP_NONE &&
 	       memcmp(&e->local, &e->remote, sizeof(e->local)) > 0;
 }
 

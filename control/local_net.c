@@ -10,6 +10,7 @@
 #include "control/local_net.h"
 
 #include "config/limit.h"
+#include "drivers/clock.h"
 #include "drivers/log.h"
 #include "drivers/port.h"
 
@@ -27,6 +28,7 @@
 #define FRAMES_PER_TURN 64 /* of one interface; the rest waits in the kernel's queue for the next round */
 #define LOOPBACK 1         /* index of the first link of any namespace */
 #define NAME_TURNS 16
+#define GOODBYES_NS 2000000000ull /* for daemons whose last connection went, and their peers' answers */
 
 struct local_net {
 	struct loop *loop;
@@ -35,6 +37,7 @@ struct local_net {
 	bool ours;                   /* made by this appliance */
 	struct rtnetlink *kernel;    /* of the namespace */
 	struct local_tap tap[LIMIT_UPLINKS];
+	uint64_t idle_ns; /* nobody needs the interfaces from then on; 0: they are needed */
 	uint8_t frame[FRAME_MAX];
 };
 
@@ -383,13 +386,23 @@ local_net_apply(struct local_net *l, const struct world *w, const struct names *
 	struct uplinks u = {&w->spec, names};
 	int r = 0;
 
+	l->idle_ns = 0;
 	if (!local_net_wanted(w->config)) {
-		taps_close(l, false);
+		l->idle_ns = clock_boot_ns() + GOODBYES_NS;
 		return 0;
 	}
 	if (l->ns.fd < 0)
 		r = ns_open(l, &w->config->appliance, &u, error, n);
 	return r ? r : uplinks_apply(l, &u, error, n);
+}
+
+void
+local_net_tick(struct local_net *l, uint64_t now_ns)
+{
+	if (!l || l->idle_ns == 0 || now_ns < l->idle_ns)
+		return;
+	l->idle_ns = 0;
+	taps_close(l, false);
 }
 
 void

@@ -3,8 +3,8 @@
  * Control thread.
  *
  * It is made for the first configuration with a connection or point-to-site gateway that negotiates its keys, and stays
- * to the end, for daemons may live in it; with a configuration that has none it has no interfaces. Whoever starts a
- * daemon inside asks for the namespace here; its processes should have ended before local_net_stop.
+ * to the end, for daemons may live in it; with a configuration that has none it soon has no interfaces. Whoever starts
+ * a daemon inside asks for the namespace here; its processes should have ended before local_net_stop.
  */
 #pragma once
 
@@ -19,6 +19,8 @@ struct local_net *local_net_create(struct loop *loop, struct dataplane *dp);
 /* Makes namespace and interfaces as the published world wants them; what stays is untouched. 0, or -errno with the
  * text of the first thing that failed; all else is done. */
 int local_net_apply(struct local_net *l, const struct world *w, const struct names *names, char *error, size_t n);
+/* Ten times a second. l may be NULL. */
+void local_net_tick(struct local_net *l, uint64_t now_ns);
 /* Everything goes that was made here. keep: for a successor that starts at once, interfaces and namespace stay. */
 void local_net_stop(struct local_net *l, bool keep);
 

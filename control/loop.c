@@ -4,6 +4,7 @@
  */
 #include "control/loop.h"
 
+#include "drivers/clock.h"
 #include "drivers/log.h"
 
 #include <errno.h>
@@ -137,25 +138,34 @@ loop_remove(struct loop *l, struct loop_source *s)
 	s->fd = -1;
 }
 
+/* Whether there was anything to do. */
+static bool
+serve_round(struct loop *l, long sleep_ns, bool *packets)
+{
+	const struct timespec sleep = {0, sleep_ns};
+	struct epoll_event event[EVENTS_PER_ROUND];
+	int n = epoll_pwait2(l->epoll, event, EVENTS_PER_ROUND, &sleep, NULL);
+
+	for (int i = 0; i < n; i++) {
+		struct loop_source *s = event[i].data.ptr;
+
+		if (s->fd >= 0)
+			s->ready(s->context, event[i].events);
+	}
+	*packets = l->hooks.poll(l->hooks.context) > 0;
+	return n > 0 || *packets;
+}
+
 void
 loop_run(struct loop *l)
 {
-	struct epoll_event event[EVENTS_PER_ROUND];
 	unsigned eager = 0;
 	long sleep_ns = 0;
+	bool packets;
 
 	while (!l->stop) {
-		const struct timespec sleep = {0, sleep_ns};
-		int n = epoll_pwait2(l->epoll, event, EVENTS_PER_ROUND, &sleep, NULL);
-
-		for (int i = 0; i < n; i++) {
-			struct loop_source *s = event[i].data.ptr;
-
-			if (s->fd >= 0)
-				s->ready(s->context, event[i].events);
-		}
-
-		if (l->hooks.poll(l->hooks.context) > 0) {
+		serve_round(l, sleep_ns, &packets);
+		if (packets) {
 			eager = EAGER_ROUNDS;
 			sleep_ns = 0;
 		} else if (eager > 0) {
@@ -165,6 +175,16 @@ loop_run(struct loop *l)
 			sleep_ns = IDLE_NS;
 		}
 	}
+}
+
+void
+loop_serve(struct loop *l, bool (*over)(void *context), void *context, uint64_t timeout_ns)
+{
+	uint64_t end = clock_boot_ns() + timeout_ns;
+	bool packets;
+
+	while ((serve_round(l, IDLE_NS, &packets) || !over(context)) && clock_boot_ns() < end)
+		;
 }
 
 void

@@ -64,6 +64,7 @@ tick_hook(void *daemon)
 	uint64_t now_ns = clock_boot_ns();
 
 	sa_store_tick(d->sas);
+	local_net_tick(d->local, now_ns);
 	ike_tick(d, now_ns);
 	rates_tick(&d->rates, d->dp, now_ns);
 	trace_tick(d, now_ns);
@@ -422,6 +423,7 @@ run(struct daemon *d)
 		notify("READY=1\nSTATUS=running");
 		loop_run(&d->loop);
 		notify("STOPPING=1");
+		ike_farewell(d);
 	}
 	modules_stop(d, started);
 	if (started == MODULES)

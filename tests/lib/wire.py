@@ -12,8 +12,9 @@ import os
 import subprocess
 
 from lib import net
+from lib.appliance import BUILD
 
-WIRE = os.path.join(os.environ.get("ISTHMUS_BUILD", "build"), "tests/system/wire")
+WIRE = os.path.join(BUILD, "tests/system/wire")
 CLASSES = ("ike", "esp", "other")
 
 

@@ -315,7 +315,7 @@ def leftovers_are_taken_over():
 def without_ike_nothing_gets_in():
     connections = scene.config["connections"]
     scene.apply(lambda config: config.update(connections=[]))
-    assert scene.interfaces() == {}
+    net.eventually(lambda: scene.interfaces() == {}, what="the end of the interfaces")
     assert scene.counters() == {}
     with scene.peer.entered(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
         peer.settimeout(10)

@@ -4,6 +4,7 @@
  */
 #include "control/local_net.h"
 
+#include "drivers/clock.h"
 #include "drivers/port.h"
 
 #include <arpa/inet.h>
@@ -179,6 +180,9 @@ comes_and_goes(void **state)
 	connection.uses_ike = false;
 	assert_int_equal(local_net_apply(l, &world, names, NULL, 0), 0);
 	assert_true(exists()); /* daemons may be inside */
+	local_net_tick(l, clock_boot_ns());
+	assert_true(index_of("wan") > 0); /* and have peers to tell */
+	local_net_tick(l, UINT64_MAX);
 	assert_int_equal(index_of("wan"), 0);
 	connection.uses_ike = true;
 	assert_int_equal(local_net_apply(l, &world, names, NULL, 0), 0);
