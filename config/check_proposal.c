@@ -124,11 +124,11 @@ check_words(struct check *k, const struct proposal *p)
 	unsigned int all = 0;
 	bool fine = true;
 
-	for (const char *word = *p->text, *end = word; end != NULL; word = end + 1) {
+	for (const char *word = *p->text, *next = word; next != NULL; word = next) {
 		size_t length = strcspn(word, "-");
 		const struct keyword *found = keyword_find(word, length);
 
-		end = strchr(word, '-');
+		next = word[length] == '-' ? word + length + 1 : NULL;
 		if (found == NULL || !(found->is & p->use)) {
 			unknown_word(k, p, word, length);
 			fine = false;

@@ -109,8 +109,7 @@ charon_plugin_find(const struct cfg_ike_daemon_config *c, char *path, size_t n)
 	char self[PATH_MAX / 2] = "", *slash;
 	ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
-	path[0] = '\0';
-	if (c->plugin) {
+	if (c->plugin != NULL) {
 		snprintf(path, n, "%s", c->plugin);
 		return;
 	}

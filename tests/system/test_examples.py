@@ -11,7 +11,7 @@ import json
 import shutil
 import tempfile
 
-from lib import net, tap
+from lib import net, pki, tap
 from lib.appliance import COMMAND
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -39,9 +39,12 @@ def answers_offline(path):
 
 
 def copied(folder):
-    """Examples name a key file of mode 0600, which a source tree cannot keep: copies stand beside one."""
-    with open(os.open(os.path.join(folder, "psk"), os.O_WRONLY | os.O_CREAT, 0o600), "w") as key:
-        key.write("Known to nobody else\n")
+    """Examples name files of mode 0600, which a source tree cannot keep: copies stand beside them."""
+    for name in ("psk", "ann.password", "bob.password"):
+        pki.write(folder, name, b"Known to nobody else\n")
+    gateway = pki.Authority("Example gateways CA").issue("gateway", names=["vpn.example.com"], server=True)
+    pki.write(folder, "gateway.pem", gateway.pem)
+    pki.write(folder, "gateway.key", gateway.key)
     return [shutil.copy(path, folder) for path in EXAMPLES]
 
 
