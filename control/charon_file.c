@@ -120,7 +120,5 @@ charon_plugin_find(const struct cfg_ike_daemon_config *c, char *path, size_t n)
 	snprintf(path, n, "%s/strongswan/" PLUGIN, self);
 	if (access(path, R_OK) == 0)
 		return;
-	snprintf(path, n, "%s/" PLUGIN, ISTHMUS_PLUGINS);
-	if (access(path, R_OK) != 0)
-		path[0] = '\0';
+	snprintf(path, n, "%s", access(ISTHMUS_PLUGINS "/" PLUGIN, R_OK) == 0 ? ISTHMUS_PLUGINS "/" PLUGIN : "");
 }

@@ -32,7 +32,7 @@ static struct tags_spec tags;
 static struct acl_spec acl;
 static struct tunnel_spec tunnel[MANY];
 static struct sa_spec sa[2 * MANY];
-static char error[400];
+static _Thread_local char error[400];
 
 static struct ip_addr
 address(const char *text)
