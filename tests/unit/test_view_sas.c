@@ -5,6 +5,7 @@
 #include "dataplane/view.h"
 
 #include "tests/unit/eal.h"
+#include "tests/unit/tsan_heap.h"
 
 #include <rte_malloc.h>
 
