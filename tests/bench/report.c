@@ -78,7 +78,8 @@ report_end(const struct result *r, uint32_t n)
 		printf("passes agree within %.0f%% on all minima\n", NOISE * 100);
 }
 
-/* Whatever it took, it took something, and the stages are inside the whole. */
+/* Whatever it took, it took something, and the stages are inside the whole. Receiving and sending one packet alone may
+ * cost no more than looking at the clock, which is taken off. */
 void
 report_smoke(uint32_t number, const struct scenario *s, const struct pass *p)
 {
@@ -93,7 +94,7 @@ report_smoke(uint32_t number, const struct scenario *s, const struct pass *p)
 	for (int i = 0; i < STAGE_COUNT; i++)
 		stages += p->stage[i].min;
 	for (int kind = 0; kind < KIND_COUNT; kind++)
-		sound &= p->kind[kind].min > 0;
+		sound &= p->kind[kind].min > 0 || (kind == KIND_PORT && s->burst == 1);
 	sound &= stages > 0 && stages <= p->kind[KIND_STAGES].min;
 	printf("%s %u - %s\n", sound ? "ok" : "not ok", number, s->name);
 }
