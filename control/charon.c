@@ -22,6 +22,62 @@
 
 static const char *const events[] = {"ike-updown", "child-updown", "ike-rekey", "child-rekey", "list-sa", NULL};
 
+/* ---- its settings --------------------------------------------------------------------- */
+
+static bool
+is_managed(const struct charon *c)
+{
+	return c->config.daemon == IKE_DAEMON_MANAGED;
+}
+
+static int
+settings_write(struct charon *c)
+{
+	const char *revoked = c->wanted && c->wanted->revoked ? c->wanted->revoked : "";
+	char error[300], *copy = strdup(revoked);
+	int r = copy ? charon_file_write(c->settings, &c->config, revoked, error, sizeof(error)) : -ENOMEM;
+
+	if (r != 0) {
+		log_error("charon", "%s", copy ? error : "no memory");
+		free(copy);
+		return r;
+	}
+	free(c->revoked);
+	c->revoked = copy;
+	return 0;
+}
+
+/* What is not known to be told is told again. */
+static void
+on_reloaded(void *context, int result, const struct vici_body *answer)
+{
+	struct charon *c = context;
+
+	if (result == 0)
+		return;
+	log_error("charon", "the list of revoked certificates is not read: %s", strerror(-result));
+	free(c->revoked);
+	c->revoked = NULL;
+	c->revoked_at_ns = clock_boot_ns() + RETRY_MAX_NS;
+}
+
+/* Thumbprints are in the settings, where charon's plugin looks them up. One that was adopted is told once, too. */
+static void
+revoked_apply(struct charon *c)
+{
+	const char *revoked = c->wanted->revoked ? c->wanted->revoked : "";
+
+	if (!is_managed(c) && *revoked)
+		log_warning("charon", "it is not ours: its plugin's setting `revoked` must be \"%s\"", revoked);
+	if (!is_managed(c) || !vici_connected(c->vici) || (c->revoked && strcmp(c->revoked, revoked) == 0))
+		return;
+	c->revoked_at_ns = clock_boot_ns() + RETRY_MAX_NS;
+	if (settings_write(c) == 0 && vici_request(c->vici, "reload-settings", NULL, on_reloaded, c) == 0)
+		return;
+	free(c->revoked);
+	c->revoked = NULL;
+}
+
 /* ---- what vici and the process say ----------------------------------------------------- */
 
 static void
@@ -35,6 +91,7 @@ on_up(void *context)
 	if (c->wanted) {
 		charon_load(c);
 		c->loaded = c->wanted;
+		revoked_apply(c);
 	}
 	c->fresh = false;
 	charon_watch_connected(c);
@@ -87,29 +144,6 @@ on_ended(void *context)
 }
 
 /* ---- the process --------------------------------------------------------------------- */
-
-static bool
-is_managed(const struct charon *c)
-{
-	return c->config.daemon == IKE_DAEMON_MANAGED;
-}
-
-static int
-settings_write(struct charon *c)
-{
-	const char *revoked = c->wanted && c->wanted->revoked ? c->wanted->revoked : "";
-	char error[300], *copy = strdup(revoked);
-	int r = copy ? charon_file_write(c->settings, &c->config, revoked, error, sizeof(error)) : -ENOMEM;
-
-	if (r != 0) {
-		log_error("charon", "%s", copy ? error : "no memory");
-		free(copy);
-		return r;
-	}
-	free(c->revoked);
-	c->revoked = copy;
-	return 0;
-}
 
 static void
 start(struct charon *c)
@@ -253,18 +287,6 @@ charon_create(struct loop *loop, const struct cfg_appliance *config, const struc
 	return r;
 }
 
-/* Thumbprints are in the settings: charon's plugin reads them again when it is told to. */
-static void
-revoked_apply(struct charon *c)
-{
-	const char *revoked = c->wanted->revoked ? c->wanted->revoked : "";
-
-	if (!is_managed(c) || !vici_connected(c->vici) || (c->revoked && strcmp(c->revoked, revoked) == 0))
-		return;
-	if (settings_write(c) == 0)
-		vici_request(c->vici, "reload-settings", NULL, NULL, NULL);
-}
-
 void
 charon_apply(struct charon *c, struct ike_conf *conf)
 {
@@ -295,8 +317,11 @@ charon_tick(struct charon *c, uint64_t now_ns)
 	/* an older one answers at once or never */
 	vici_tick(c->vici, now_ns);
 	process_tick(c, now_ns);
-	if (vici_connected(c->vici))
-		charon_watch_tick(c, now_ns);
+	if (!vici_connected(c->vici))
+		return;
+	charon_watch_tick(c, now_ns);
+	if (is_managed(c) && c->wanted && !c->revoked && now_ns >= c->revoked_at_ns)
+		revoked_apply(c);
 }
 
 void

@@ -36,7 +36,8 @@ struct charon {
 
 	struct vici *vici;
 	struct ike_conf *wanted, *loaded; /* the same one when all of it was sent */
-	char *revoked;                    /* as in the settings */
+	char *revoked;                    /* as in the settings; NULL: charon may not know them */
+	uint64_t revoked_at_ns;           /* not told again before */
 
 	struct charon_watch *watch;
 	uint32_t n_watches;

@@ -8,6 +8,7 @@
 #include "control/strongswan/listener.h"
 
 #include "control/strongswan/fault.h"
+#include "control/strongswan/revoked.h"
 #include "control/strongswan/wire.h"
 
 #include <daemon.h>
@@ -125,8 +126,23 @@ message(listener_t *this, ike_sa_t *ike_sa, message_t *m, bool incoming, bool pl
 	return true;
 }
 
+/* The list is short and in memory. */
+static bool
+authorize(listener_t *this, ike_sa_t *ike_sa, bool final, bool *success)
+{
+	struct ike_alert a = {.alert = ALERT_AUTHORIZATION_FAILED, .fault = IKE_FAULT_CERTIFICATE};
+
+	if (final && revoked_is(ike_sa, a.text, sizeof(a.text))) {
+		DBG1(DBG_IKE, "isthmus: '%Y' is refused: %s", ike_sa->get_other_id(ike_sa), a.text);
+		tell_alert(ike_sa, &a);
+		*success = false;
+	}
+	return true;
+}
+
 static listener_t listener = {
 	.alert = alert,
+	.authorize = authorize,
 	.message = message,
 	.ike_updown = ike_updown,
 	.ike_rekey = ike_rekey,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * What happens to IKE_SAs and what goes wrong with them, told to isthmusd as notices.
+ * What happens to IKE_SAs and what goes wrong with them, told to isthmusd as notices; and clients whose certificate is
+ * revoked are turned away.
  */
 #pragma once
 

@@ -13,7 +13,7 @@
  * then, as the programs that charon starts have none of the plugin's symbols.
  *
  * Settings, in charon.plugins.kernel-isthmus (or charon-systemd.plugins...): socket, the path; timeout, seconds that a
- * request may take (5).
+ * request may take (5); revoked, see revoked.h, which is read anew whenever a client comes.
  */
 #include "control/strongswan/backend.h"
 #include "control/strongswan/link.h"
