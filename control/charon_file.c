@@ -43,7 +43,7 @@ settings_write(FILE *to, const struct cfg_ike_daemon_config *c, const char *revo
 {
 	fprintf(to, "# Written by isthmusd at every start.\n%s {\n", base_name(c->charon));
 	fprintf(to, "\tload_modular = no\n"
-		    "\tload = random nonce openssl aes des sha1 sha2 md5 md4 hmac kdf gcm ccm chapoly ctr cmac"
+		    "\tload = random nonce openssl aes sha1 sha2 md5 hmac kdf gcm ccm chapoly ctr cmac"
 		    " pem pkcs1 pkcs8 pkcs12 x509 pubkey revocation constraints curve25519"
 		    " kernel-isthmus! kernel-netlink socket-default vici"
 		    " eap-identity eap-mschapv2 eap-tls xauth-generic counters\n"
