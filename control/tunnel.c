@@ -28,16 +28,23 @@ remote_address(const struct config *c, const struct cfg_connection *connection)
 	return (struct ip_addr){0};
 }
 
+/* The peer's address is known only once charon has resolved its name: each negotiated SA brings its own ends. */
+static bool
+is_by_name(const struct config *c, const struct cfg_connection *connection)
+{
+	return connection->local_gateway != CFG_NONE && c->local_gateways[connection->local_gateway].fqdn != NULL;
+}
+
 /* Our end: the first of the gateway's public addresses that is on an uplink and of the remote's family. */
 static bool
-local_end(const struct world_build *b, const struct cfg_gateway *g, struct tunnel_spec *t)
+local_end(const struct world_build *b, const struct cfg_gateway *g, bool any_family, struct tunnel_spec *t)
 {
 	for (uint32_t i = 0; i < g->public_ip_refs.n; i++) {
 		if (g->public_ips[i] == CFG_NONE)
 			continue;
 		t->local = b->config->public_ips[g->public_ips[i]].address;
 		t->uplink = uplink_with(b, &t->local);
-		if (t->uplink != IFACE_NONE && t->local.family == t->remote.family)
+		if (t->uplink != IFACE_NONE && (any_family || t->local.family == t->remote.family))
 			return true;
 	}
 	return false;
@@ -122,7 +129,7 @@ add_tunnel(struct world_build *b, uint32_t connection)
 		.remote = remote_address(b->config, c)};
 	struct tunnel_spec *grown;
 
-	if (!local_end(b, g, &t)) {
+	if (!local_end(b, g, is_by_name(b->config, c), &t)) {
 		world_warn(b, c->mark,
 			"connection %s: no public address of gateway %s is on an uplink here and of the peer's family; "
 			"its routes drop",
