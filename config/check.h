@@ -45,6 +45,8 @@ bool gateway_is_route_based(const struct cfg_gateway *g);
 /* Algorithms a connection or gateway may use (check_proposal.c). */
 void check_proposals(struct check *k, const struct cfg_connection *c);
 void check_policy(struct check *k, const struct cfg_ipsec_policy *p, enum cfg_ike_profile profile);
+/* The error that `key` says the weak `word`. */
+void check_weak(struct check *k, struct cfg_mark mark, const char *key, const char *word);
 
 /* The mark of a member, or of the object it belongs to. */
 #define MARK(k, at, object) binder_mark((k)->b, at, (object)->mark)

@@ -15,13 +15,15 @@ has_key(const struct cfg_ike *i)
 	return i->shared_key_len > 0 || i->shared_key_file != NULL;
 }
 
-/* Whether something was written that only IKE would do. */
+/* Whether something was written that only IKE would do. Beside keys by hand the profile only lets weak ones in. */
 static bool
-asks_for_ike(const struct cfg_ike *i)
+asks_for_ike(const struct cfg_connection *c)
 {
+	const struct cfg_ike *i = &c->ike;
+
 	return has_key(i) || i->authentication == AUTHENTICATION_CERTIFICATE || i->mode != MODE_DEFAULT ||
 	       i->n_policies > 0 || i->ike_proposals.n > 0 || i->esp_proposals.n > 0 ||
-	       i->profile != IKE_PROFILE_DEFAULT || i->credentials.certificate != NULL ||
+	       (i->profile != IKE_PROFILE_DEFAULT && c->n_sas == 0) || i->credentials.certificate != NULL ||
 	       i->credentials.key_file != NULL || i->credentials.ca_files.n > 0 || i->tunnels > 1;
 }
 
@@ -195,7 +197,7 @@ check_connection(struct check *k, struct cfg_connection *c)
 {
 	const struct cfg_connection *other;
 
-	if (asks_for_ike(&c->ike) && c->n_sas > 0) {
+	if (asks_for_ike(c) && c->n_sas > 0) {
 		config_error(k->b->errors, c->sas[0].mark, "KeysTwice",
 			"connection '%.80s' has security associations given by hand and also says how IKE shall "
 			"negotiate them: one of them",
@@ -206,7 +208,7 @@ check_connection(struct check *k, struct cfg_connection *c)
 		return;
 	if (!gateway_is_route_based(&k->c->gateways[c->gateway1]))
 		check_policy_based(k, c, &k->c->gateways[c->gateway1]);
-	if (asks_for_ike(&c->ike))
+	if (asks_for_ike(c))
 		check_negotiation(k, c);
 	check_proposals(k, c);
 	if (c->ike.esn == ESN_ON && c->ike.protocol == PROTOCOL_IKEV1)

@@ -9,7 +9,12 @@
 
 #include <string.h>
 
-#define WEAK_ONLY "only with appliance.ikeProfile azure-default"
+void
+check_weak(struct check *k, struct cfg_mark mark, const char *key, const char *word)
+{
+	config_error(k->b->errors, mark, "WeakAlgorithm",
+		"'%s': %s is weak and taken only with appliance.ikeProfile azure-default", key, word);
+}
 
 /* ---- strongSwan's keywords ------------------------------------------------------- */
 
@@ -136,8 +141,7 @@ check_words(struct check *k, const struct proposal *p)
 		}
 		all |= found->is;
 		if ((found->is & WEAK) && p->c->ike.profile != IKE_PROFILE_AZURE) {
-			config_error(k->b->errors, MARK(k, p->text, p->c), "WeakAlgorithm",
-				"'%s': %s is weak and taken " WEAK_ONLY, proposal_key(p), found->word);
+			check_weak(k, MARK(k, p->text, p->c), proposal_key(p), found->word);
 			fine = false;
 		}
 	}
@@ -199,8 +203,7 @@ check_weakness(struct check *k, const struct cfg_ipsec_policy *p)
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
 		if (weak[i] != NULL)
-			config_error(k->b->errors, p->mark, "WeakAlgorithm", "'%s': %s is weak and taken " WEAK_ONLY,
-				keys[i], weak[i]);
+			check_weak(k, p->mark, keys[i], weak[i]);
 }
 
 static bool

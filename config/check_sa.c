@@ -1,38 +1,15 @@
 /* Security associations given by hand: algorithms that fit their keys, SPIs and keys used once.
  *
- * What the key rules protect: in GCM and GMAC two packets under one key and nonce give both
+ * What the key rules protect: in a counter mode two packets under one key and nonce give both
  * away, and nonces are sequence numbers, so a key may serve one sender only. The two ends of one
  * SA (out in one connection, in with the same SPI in another) may stand in one file.
  */
+#include "config/algorithm.h"
 #include "config/check.h"
-#include "config/schemas.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define SALT 4
-
-static const struct {
-	uint8_t key;  /* bytes, salt included */
-	bool counter; /* GCM, GMAC: carries its own integrity */
-} encryptions[] = {
-	[ENC_NULL] = {0, false},
-	[ENC_AES_CBC_128] = {16, false},
-	[ENC_AES_CBC_256] = {32, false},
-	[ENC_AES_GCM_128] = {16 + SALT, true},
-	[ENC_AES_GCM_192] = {24 + SALT, true},
-	[ENC_AES_GCM_256] = {32 + SALT, true},
-	[ENC_AES_GMAC_128] = {16 + SALT, true},
-	[ENC_AES_GMAC_192] = {24 + SALT, true},
-	[ENC_AES_GMAC_256] = {32 + SALT, true},
-};
-
-static const uint8_t integrity_keys[] = {[INTEG_NONE] = 0,
-	[INTEG_SHA1_96] = 20,
-	[INTEG_SHA256_128] = 32,
-	[INTEG_SHA384_192] = 48,
-	[INTEG_SHA512_256] = 64};
 
 /* An SA and where it belongs. */
 struct sa_use {
@@ -43,36 +20,53 @@ struct sa_use {
 /* ---- one association ------------------------------------------------------------- */
 
 static void
-check_key_length(
-	struct check *k, const struct cfg_sa *s, const uint8_t *have, uint8_t want, const char *key, const char *word)
+check_key_length(struct check *k, const struct cfg_sa *s, const uint8_t *have, uint8_t want, uint8_t salt,
+	const char *key, const char *word)
 {
+	char tail[40] = "";
+
 	if (*have == want)
 		return;
+	if (salt)
+		snprintf(tail, sizeof(tail), ", the last %u are the salt", salt);
 	if (want == 0)
 		config_error(k->b->errors, MARK(k, have, s), "InvalidKey", "%s takes no '%s'", word, key);
 	else
 		config_error(k->b->errors, MARK(k, have, s), "InvalidKey",
-			"'%s' for %s has %u bytes (%u hexadecimal digits)%s, not %u", key, word, want, want * 2,
-			strchr(word, 'g') ? ", the last 4 are the salt" : "", *have);
+			"'%s' for %s has %u bytes (%u hexadecimal digits)%s, not %u", key, word, want, want * 2, tail,
+			*have);
 }
 
 static void
 check_algorithms(struct check *k, const struct cfg_sa *s)
 {
-	const char *encryption = encryption_words[s->encryption], *integrity = integrity_words[s->integrity];
-	bool counter = encryptions[s->encryption].counter;
+	const char *encryption = algorithm_encryption_words[s->encryption];
+	const char *integrity = algorithm_integrity_words[s->integrity];
+	const struct algorithm_encryption *e = &algorithm_encryption[s->encryption];
 
-	if (counter && s->integrity != INTEG_NONE)
+	if (e->combined && s->integrity != INTEG_NONE)
 		config_error(k->b->errors, MARK(k, &s->integrity, s), "InvalidAlgorithm",
 			"%s authenticates by itself: integrity must be none", encryption);
-	if (!counter && s->integrity == INTEG_NONE)
+	if (!e->combined && s->integrity == INTEG_NONE)
 		config_error(k->b->errors, MARK(k, &s->integrity, s), "InvalidAlgorithm",
 			"%s does not authenticate: it needs an integrity algorithm", encryption);
-	check_key_length(k, s, &s->enc_key_len, encryptions[s->encryption].key, "key", encryption);
-	if (!counter)
-		check_key_length(k, s, &s->auth_key_len, integrity_keys[s->integrity], "authKey", integrity);
+	check_key_length(k, s, &s->enc_key_len, algorithm_key_length(s->encryption), e->salt, "key", encryption);
+	if (!e->combined)
+		check_key_length(
+			k, s, &s->auth_key_len, algorithm_integrity[s->integrity].key, 0, "authKey", integrity);
 	else if (s->auth_key_len != 0)
-		check_key_length(k, s, &s->auth_key_len, 0, "authKey", encryption);
+		check_key_length(k, s, &s->auth_key_len, 0, 0, "authKey", encryption);
+}
+
+static void
+check_strength(struct check *k, const struct cfg_connection *c, const struct cfg_sa *s)
+{
+	if (c->ike.profile == IKE_PROFILE_AZURE)
+		return;
+	if (algorithm_encryption[s->encryption].weak)
+		check_weak(k, MARK(k, &s->encryption, s), "encryption", algorithm_encryption_words[s->encryption]);
+	if (algorithm_integrity[s->integrity].weak)
+		check_weak(k, MARK(k, &s->integrity, s), "integrity", algorithm_integrity_words[s->integrity]);
 }
 
 static void
@@ -140,10 +134,18 @@ key_is_reused(const struct sa_use *a, const struct sa_use *b, bool counter)
 	return a->connection == b->connection || a->sa->outbound == b->sa->outbound || a->sa->spi != b->sa->spi;
 }
 
+static bool
+is_counter(const struct cfg_sa *s)
+{
+	return algorithm_encryption[s->encryption].salt != 0;
+}
+
 static size_t
 cipher_key_length(const struct cfg_sa *s)
 {
-	return s->enc_key_len - (encryptions[s->encryption].counter && s->enc_key_len > SALT ? SALT : 0);
+	uint8_t salt = algorithm_encryption[s->encryption].salt;
+
+	return s->enc_key_len - (s->enc_key_len > salt ? salt : 0);
 }
 
 static int
@@ -168,7 +170,7 @@ auth_key_compare(const struct cfg_sa *x, const struct cfg_sa *y)
 static int
 run_order(const struct sa_use *x, const struct sa_use *y)
 {
-	bool a = encryptions[x->sa->encryption].counter, b = encryptions[y->sa->encryption].counter;
+	bool a = is_counter(x->sa), b = is_counter(y->sa);
 
 	if (a != b)
 		return a ? -1 : 1;
@@ -211,7 +213,7 @@ report_reuse(struct check *k, const struct cfg_sa *a, const struct cfg_sa *b, co
 static void
 check_run(struct check *k, const struct sa_use *first, const struct sa_use *end, bool cipher)
 {
-	bool counter = cipher && encryptions[first->sa->encryption].counter;
+	bool counter = cipher && is_counter(first->sa);
 
 	for (const struct sa_use *other = first + 1; other < end && !config_errors_full(k->b->errors); other++) {
 		if ((cipher ? enc_key_compare : auth_key_compare)(first->sa, other->sa) != 0)
@@ -250,6 +252,7 @@ check_connection_sas(struct check *k, struct cfg_connection *c)
 	apply_gateway(k, c);
 	for (uint32_t i = 0; i < c->n_sas; i++) {
 		check_algorithms(k, &c->sas[i]);
+		check_strength(k, c, &c->sas[i]);
 		check_lifetime(k, &c->sas[i]);
 	}
 	check_both_ways(k, c);

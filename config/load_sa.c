@@ -3,17 +3,12 @@
  * Objects here hold keys, so the schema hides values from messages. What belongs together
  * (key length and algorithm, one key one use) is checked in check_sa.c.
  */
+#include "config/algorithm.h"
 #include "config/key.h"
 #include "config/schemas.h"
 
 #include <errno.h>
 #include <string.h>
-
-/* by enum cfg_encryption, cfg_integrity. "null" counts in quotes only: a bare null is an absent
- * value, and absence must never come to mean no encryption. */
-const char *const encryption_words[] = {"null", "aes-cbc-128", "aes-cbc-256", "aes-gcm-128", "aes-gcm-192",
-	"aes-gcm-256", "aes-gmac-128", "aes-gmac-192", "aes-gmac-256", NULL};
-const char *const integrity_words[] = {"none", "sha1-96", "sha256-128", "sha384-192", "sha512-256", NULL};
 
 static const char *const way_words[] = {"in", "out", NULL};
 
@@ -187,9 +182,9 @@ static const struct field sa_fields[] = {
 		.required = true,
 		.offset = offsetof(struct cfg_sa, encryption),
 		.size = MEMBER_SIZE(struct cfg_sa, encryption),
-		.words = encryption_words},
+		.words = algorithm_encryption_words},
 	NUMBER("resource", struct cfg_sa, resource, 0, LIMIT_RESOURCES - 1),
-	WORD("integrity", struct cfg_sa, integrity, integrity_words),
+	WORD("integrity", struct cfg_sa, integrity, algorithm_integrity_words),
 	KEY("key", enc_key, bind_key, print_key),
 	KEY("keyFile", enc_key, bind_key_file, print_key_file),
 	KEY("authKey", auth_key, bind_key, print_key),

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "config/address.h"
+#include "config/algorithm.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -312,26 +313,10 @@ struct cfg_ike {
 	uint16_t replay_window;                 /* 0 = off, else 64..4096, default 1024 */
 };
 
-/* A security association whose keys were given by hand. Algorithms by name, see sa_algorithms[]
- * in check_sa.c: AES-GCM-128|192|256, AES-CBC-128|256, NULL, AES-GMAC-128|192|256;
- * integrity (CBC and NULL only): SHA1-96, SHA256-128, SHA384-192, SHA512-256. */
-enum cfg_encryption {
-	ENC_NULL,
-	ENC_AES_CBC_128,
-	ENC_AES_CBC_256,
-	ENC_AES_GCM_128,
-	ENC_AES_GCM_192,
-	ENC_AES_GCM_256,
-	ENC_AES_GMAC_128,
-	ENC_AES_GMAC_192,
-	ENC_AES_GMAC_256,
-};
-
-enum cfg_integrity { INTEG_NONE, INTEG_SHA1_96, INTEG_SHA256_128, INTEG_SHA384_192, INTEG_SHA512_256 };
-
 #define CFG_ENC_KEY_MAX 36 /* AES-256 key and 4 bytes of salt */
 #define CFG_AUTH_KEY_MAX 64
 
+/* A security association whose keys were given by hand. */
 struct cfg_sa {
 	struct cfg_mark mark;
 	bool outbound;
@@ -339,7 +324,7 @@ struct cfg_sa {
 	uint32_t spi;     /* 256.. */
 	enum cfg_encryption encryption;
 	enum cfg_integrity integrity;
-	uint8_t enc_key[CFG_ENC_KEY_MAX]; /* GCM/GMAC: key then 4 bytes of salt */
+	uint8_t enc_key[CFG_ENC_KEY_MAX]; /* counter modes: key, then salt */
 	uint8_t auth_key[CFG_AUTH_KEY_MAX];
 	uint8_t enc_key_len, auth_key_len;
 	char *key_file, *auth_key_file; /* as written, when the keys came from files */

@@ -30,8 +30,6 @@ void appliance_init(struct cfg_appliance *a);
 extern const struct schema config_schema;
 
 /* Words by enum value, NULL at the end. */
-extern const char *const encryption_words[];
-extern const char *const integrity_words[];
 extern const char *const ike_encryption_words[];
 extern const char *const ike_integrity_words[];
 extern const char *const dh_group_words[];

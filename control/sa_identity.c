@@ -1,6 +1,11 @@
-/* Fingerprints of SAs. A key leaves no more than a SHA-256 behind. */
+/* Fingerprints of SAs. A key leaves no more than a SHA-256 behind.
+ *
+ * Under a counter mode a fingerprint is that of the cipher's key: who changes no more than the integrity, or goes to
+ * another mode that counts alike, goes on with its numbers.
+ */
 #include "control/sa_identity.h"
 
+#include "config/algorithm.h"
 #include "drivers/crypto.h"
 
 #include <string.h>
@@ -14,16 +19,19 @@ sa_fingerprint(const struct cfg_sa *c, struct sequence_record *r)
 		uint32_t spi;
 		uint8_t enc[CFG_ENC_KEY_MAX], auth[CFG_AUTH_KEY_MAX];
 	} text;
+	const struct algorithm_encryption *e = &algorithm_encryption[c->encryption];
 
 	memset(&text, 0, sizeof(text));
 	memcpy(text.what, "isthmus sa 1", 12);
-	text.encryption = (uint8_t)c->encryption;
-	text.integrity = (uint8_t)c->integrity;
+	text.encryption = (uint8_t)(e->like ? e->like : c->encryption);
 	text.enc_len = c->enc_key_len;
-	text.auth_len = c->auth_key_len;
 	text.spi = c->outbound ? 0 : c->spi;
 	memcpy(text.enc, c->enc_key, c->enc_key_len);
-	memcpy(text.auth, c->auth_key, c->auth_key_len);
+	if (e->salt == 0) {
+		text.integrity = (uint8_t)c->integrity;
+		text.auth_len = c->auth_key_len;
+		memcpy(text.auth, c->auth_key, c->auth_key_len);
+	}
 
 	memset(r, 0, sizeof(*r));
 	r->outbound = c->outbound;
@@ -44,6 +52,8 @@ sa_without_keys(const struct cfg_sa *c)
 	scrubbed.spi = c->spi;
 	scrubbed.encryption = c->encryption;
 	scrubbed.integrity = c->integrity;
+	if (algorithm_encryption[c->encryption].salt && c->auth_key_len) /* which the fingerprint does not tell apart */
+		crypto_sha256(c->auth_key, c->auth_key_len, scrubbed.auth_key);
 	scrubbed.esn = c->esn;
 	scrubbed.replay_window = c->replay_window;
 	scrubbed.udp_encap = c->udp_encap;

@@ -34,7 +34,7 @@ struct crypto_op {
 struct crypto_sizes {
 	uint8_t iv; /* bytes of IV between the ESP header and the payload */
 	uint8_t icv;
-	uint8_t block; /* payload and trailer are a multiple of it: 4 or 16 */
+	uint8_t block; /* payload and trailer are a multiple of it: 4, 8 or 16 */
 };
 
 /* config->outbound decides the direction. -EINVAL: the algorithms or key lengths don't go together. */

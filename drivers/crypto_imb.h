@@ -1,6 +1,6 @@
 /* What the files on IPsec-MB share; the only file that includes its header.
  *
- * crypto_key.c makes keys, crypto_imb.c runs bursts.
+ * crypto_key.c makes keys, crypto_imb.c runs bursts, crypto_chain.c those packets of one whose cipher and hash are two.
  */
 #pragma once
 
@@ -13,17 +13,38 @@
 #define GCM_ICV 16
 #define GCM_SALT 4
 #define CBC_BLOCK 16
+#define DES_BLOCK 8
+#define DES_KEY 8
 #define HMAC_BLOCK_MAX 128
 #define HMAC_STATE_MAX 64
 
-enum kind { KIND_GCM, KIND_GMAC, KIND_CHAIN };
-enum cipher { CIPHER_NULL, CIPHER_CBC_128, CIPHER_CBC_256, CIPHER_COUNT };
-enum hash { HASH_SHA1, HASH_SHA256, HASH_SHA384, HASH_SHA512, HASH_COUNT };
+enum kind { KIND_GCM, KIND_GMAC, KIND_CHACHA, KIND_CHAIN };
+enum cipher {
+	CIPHER_NULL,
+	CIPHER_CBC_128,
+	CIPHER_CBC_192,
+	CIPHER_CBC_256,
+	CIPHER_DES,
+	CIPHER_3DES,
+	CIPHER_CTR_128,
+	CIPHER_CTR_192,
+	CIPHER_CTR_256,
+	CIPHER_COUNT
+};
+enum hash { HASH_SHA1, HASH_SHA256, HASH_SHA384, HASH_SHA512, HASH_MD5, HASH_COUNT };
 
 /* CBC or NULL with HMAC. */
 struct chain_key {
-	_Alignas(64) uint32_t enc[60];
-	_Alignas(64) uint32_t dec[60];
+	union {
+		struct { /* AES */
+			_Alignas(64) uint32_t enc[60];
+			_Alignas(64) uint32_t dec[60];
+		};
+		struct {
+			uint64_t des[3][IMB_DES_KEY_SCHED_SIZE / 8];
+			const void *triple[3]; /* des[0..2], as the library wants it */
+		};
+	};
 	_Alignas(64) uint8_t inner[HMAC_STATE_MAX]; /* hash state after key xor ipad */
 	uint8_t outer[HMAC_STATE_MAX];              /* and opad */
 	uint64_t mask[2];                           /* of the IV's number */
@@ -42,7 +63,9 @@ struct crypto_key {
 	aes_gmac_init_t gmac_init;
 	aes_gmac_update_t gmac_update;
 	aes_gmac_finalize_t gmac_finalize;
+	chacha_poly_enc_dec_update_t chacha_update;
 	union {
+		uint8_t chacha_key[32];
 		struct gcm_key_data gcm_key;
 		struct chain_key chain;
 	};
@@ -56,7 +79,40 @@ void crypto_manager_free(IMB_MGR *m);
 
 struct crypto_hash {
 	IMB_HASH_ALG algorithm;
-	uint8_t icv, key; /* bytes */
+	uint8_t icv; /* bytes */
+	bool burst;  /* the library has one of it */
 };
 
 extern const struct crypto_hash crypto_hash[HASH_COUNT];
+
+/* What the library reads beside key and text. */
+struct gcm_given {
+	_Alignas(16) uint8_t nonce[16]; /* GCM_SALT + GCM_IV of them */
+	uint32_t aad[3];                /* SPI, high half with ESN, low half */
+};
+
+/* One worker's. */
+struct crypto_worker {
+	IMB_MGR *manager;
+	IMB_MGR *by_hash[HASH_COUNT]; /* manager or sha */
+	IMB_MGR *sha;                 /* NULL or a second manager whose SHA-256 is faster */
+	struct gcm_context_data gcm;
+	struct chacha20_poly1305_context_data chacha;
+	struct gcm_given given[CRYPTO_BURST_MAX];
+	IMB_JOB job[CRYPTO_BURST_MAX];
+	struct crypto_op *chain[CRYPTO_BURST_MAX];
+	struct crypto_op *group[CRYPTO_BURST_MAX];
+	_Alignas(16) uint8_t nonce[CRYPTO_BURST_MAX][16]; /* CTR: salt and IV of group[i] */
+	uint8_t *icv_out[CRYPTO_BURST_MAX];               /* where the ICV of chain[i] is written */
+	uint8_t icv[CRYPTO_BURST_MAX][CRYPTO_ICV_MAX];    /* received ones */
+	uint8_t tag[CRYPTO_BURST_MAX][CRYPTO_ICV_MAX];    /* computed ones */
+};
+
+/* Worker. Seal or open w->chain[0..n), in place; the array is put in another order. */
+void crypto_chain_seal(struct crypto_worker *w, uint32_t n);
+void crypto_chain_open(struct crypto_worker *w, uint32_t n);
+/* Worker. Run jobs to their end, in the library's lanes; for what it has no bursts of. n is one burst. */
+void crypto_jobs(IMB_MGR *m, const IMB_JOB *job, uint32_t n);
+/* Its part of crypto_raw(). */
+void crypto_chain_raw(struct crypto_worker *w, const struct crypto_key *k, bool open, uint8_t *const *text,
+	uint16_t length, uint16_t n);

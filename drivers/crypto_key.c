@@ -1,5 +1,7 @@
 /* Keys of SAs, expanded; managers; random bytes and single hashes. Any thread. */
 #include "drivers/crypto_imb.h"
+
+#include "config/algorithm.h"
 #include "drivers/slab.h"
 
 #include <errno.h>
@@ -9,10 +11,11 @@
 #include <sys/random.h>
 
 const struct crypto_hash crypto_hash[HASH_COUNT] = {
-	[HASH_SHA1] = {IMB_AUTH_HMAC_SHA_1, 12, 20},
-	[HASH_SHA256] = {IMB_AUTH_HMAC_SHA_256, 16, 32},
-	[HASH_SHA384] = {IMB_AUTH_HMAC_SHA_384, 24, 48},
-	[HASH_SHA512] = {IMB_AUTH_HMAC_SHA_512, 32, 64},
+	[HASH_SHA1] = {IMB_AUTH_HMAC_SHA_1, 12, true},
+	[HASH_SHA256] = {IMB_AUTH_HMAC_SHA_256, 16, true},
+	[HASH_SHA384] = {IMB_AUTH_HMAC_SHA_384, 24, true},
+	[HASH_SHA512] = {IMB_AUTH_HMAC_SHA_512, 32, true},
+	[HASH_MD5] = {IMB_AUTH_MD5, 12, false},
 };
 
 /* ---- managers ----------------------------------------------------------------------- */
@@ -110,8 +113,16 @@ gcm_expand(struct crypto_key *k, const IMB_MGR *m, const struct cfg_sa *c, uint3
 		k->gmac_finalize = m->gmac256_finalize;
 		break;
 	}
-	memcpy(&k->salt, c->enc_key + key_len, GCM_SALT);
 	gcm_extent(k, m, key_len);
+}
+
+/* The key is used as it is. */
+static void
+chacha_expand(struct crypto_key *k, const IMB_MGR *m, const struct cfg_sa *c)
+{
+	memcpy(k->chacha_key, c->enc_key, sizeof(k->chacha_key));
+	k->chacha_update = c->outbound ? m->chacha20_poly1305_enc_update : m->chacha20_poly1305_dec_update;
+	k->head_lines = (offsetof(struct crypto_key, chacha_key) + sizeof(k->chacha_key) + 63) / 64;
 }
 
 /* The hash states that HMAC starts from (RFC 2104). The key is as long as the digest, never longer than a block. */
@@ -133,70 +144,116 @@ hmac_expand(struct crypto_key *k, const IMB_MGR *m, const struct cfg_sa *c)
 			m->sha256_one_block(block, state[side]);
 		else if (k->hash == HASH_SHA384)
 			m->sha384_one_block(block, state[side]);
-		else
+		else if (k->hash == HASH_SHA512)
 			m->sha512_one_block(block, state[side]);
+		else
+			m->md5_one_block(block, state[side]);
 	}
 	explicit_bzero(block, sizeof(block));
 }
 
-static int
-combined_key(struct crypto_key *k, const IMB_MGR *m, const struct cfg_sa *c, enum kind kind, uint32_t key_len)
-{
-	if (c->enc_key_len != key_len + GCM_SALT || c->integrity != INTEG_NONE)
-		return -EINVAL;
+/* What an encryption is made of, and what it puts on the wire; the ICV of a chain is its hash's. */
+static const struct {
+	uint8_t kind, cipher;
+	struct crypto_sizes sizes;
+} encryptions[ENC_COUNT] = {
+	[ENC_NULL] = {KIND_CHAIN, CIPHER_NULL, {0, 0, 4}},
+	[ENC_AES_CBC_128] = {KIND_CHAIN, CIPHER_CBC_128, {16, 0, 16}},
+	[ENC_AES_CBC_256] = {KIND_CHAIN, CIPHER_CBC_256, {16, 0, 16}},
+	[ENC_AES_GCM_128] = {KIND_GCM, 0, {8, 16, 4}},
+	[ENC_AES_GCM_192] = {KIND_GCM, 0, {8, 16, 4}},
+	[ENC_AES_GCM_256] = {KIND_GCM, 0, {8, 16, 4}},
+	[ENC_AES_GMAC_128] = {KIND_GMAC, 0, {8, 16, 4}},
+	[ENC_AES_GMAC_192] = {KIND_GMAC, 0, {8, 16, 4}},
+	[ENC_AES_GMAC_256] = {KIND_GMAC, 0, {8, 16, 4}},
+	[ENC_AES_CBC_192] = {KIND_CHAIN, CIPHER_CBC_192, {16, 0, 16}},
+	[ENC_DES_CBC] = {KIND_CHAIN, CIPHER_DES, {8, 0, 8}},
+	[ENC_3DES_CBC] = {KIND_CHAIN, CIPHER_3DES, {8, 0, 8}},
+	[ENC_AES_CTR_128] = {KIND_CHAIN, CIPHER_CTR_128, {8, 0, 4}},
+	[ENC_AES_CTR_192] = {KIND_CHAIN, CIPHER_CTR_192, {8, 0, 4}},
+	[ENC_AES_CTR_256] = {KIND_CHAIN, CIPHER_CTR_256, {8, 0, 4}},
+	[ENC_AES_GCM12_128] = {KIND_GCM, 0, {8, 12, 4}},
+	[ENC_AES_GCM12_192] = {KIND_GCM, 0, {8, 12, 4}},
+	[ENC_AES_GCM12_256] = {KIND_GCM, 0, {8, 12, 4}},
+	[ENC_AES_GCM8_128] = {KIND_GCM, 0, {8, 8, 4}},
+	[ENC_AES_GCM8_192] = {KIND_GCM, 0, {8, 8, 4}},
+	[ENC_AES_GCM8_256] = {KIND_GCM, 0, {8, 8, 4}},
+	[ENC_CHACHA20_POLY1305] = {KIND_CHACHA, 0, {8, 16, 4}},
+};
 
-	k->kind = kind;
-	k->sizes = (struct crypto_sizes){.iv = GCM_IV, .icv = GCM_ICV, .block = 4};
-	gcm_expand(k, m, c, key_len);
-	return 0;
+static void
+des_expand(struct crypto_key *k, const IMB_MGR *m, const struct cfg_sa *c, uint32_t keys)
+{
+	for (uint32_t i = 0; i < keys; i++) {
+		m->des_key_sched(k->chain.des[i], c->enc_key + i * DES_KEY);
+		k->chain.triple[i] = k->chain.des[i];
+	}
+}
+
+static void
+cipher_expand(struct crypto_key *k, const IMB_MGR *m, const struct cfg_sa *c)
+{
+	switch ((enum cipher)k->cipher) {
+	case CIPHER_CBC_128:
+	case CIPHER_CTR_128:
+		m->keyexp_128(c->enc_key, k->chain.enc, k->chain.dec);
+		break;
+	case CIPHER_CBC_192:
+	case CIPHER_CTR_192:
+		m->keyexp_192(c->enc_key, k->chain.enc, k->chain.dec);
+		break;
+	case CIPHER_CBC_256:
+	case CIPHER_CTR_256:
+		m->keyexp_256(c->enc_key, k->chain.enc, k->chain.dec);
+		break;
+	case CIPHER_DES:
+		des_expand(k, m, c, 1);
+		break;
+	case CIPHER_3DES:
+		des_expand(k, m, c, 3);
+		break;
+	case CIPHER_NULL:
+	case CIPHER_COUNT:
+		break;
+	}
 }
 
 static int
-chain_key(struct crypto_key *k, const IMB_MGR *m, const struct cfg_sa *c, enum cipher cipher, uint32_t key_len)
+chain_expand(struct crypto_key *k, const IMB_MGR *m, const struct cfg_sa *c)
 {
-	if (c->integrity < INTEG_SHA1_96 || c->integrity > INTEG_SHA512_256 || c->enc_key_len != key_len)
-		return -EINVAL;
-	k->kind = KIND_CHAIN;
-	k->cipher = cipher;
 	k->hash = c->integrity - INTEG_SHA1_96;
-	if (c->auth_key_len != crypto_hash[k->hash].key)
-		return -EINVAL;
-
 	k->sizes.icv = crypto_hash[k->hash].icv;
-	k->sizes.iv = cipher == CIPHER_NULL ? 0 : CBC_BLOCK;
-	k->sizes.block = cipher == CIPHER_NULL ? 4 : CBC_BLOCK;
-	if (cipher == CIPHER_CBC_128)
-		m->keyexp_128(c->enc_key, k->chain.enc, k->chain.dec);
-	else if (cipher == CIPHER_CBC_256)
-		m->keyexp_256(c->enc_key, k->chain.enc, k->chain.dec);
+	cipher_expand(k, m, c);
 	hmac_expand(k, m, c);
 	return crypto_random(k->chain.mask, sizeof(k->chain.mask));
+}
+
+static bool
+is_sound(const struct cfg_sa *c)
+{
+	return c->encryption < ENC_COUNT && c->integrity < INTEG_COUNT &&
+	       algorithm_encryption[c->encryption].combined == (c->integrity == INTEG_NONE) &&
+	       c->enc_key_len == algorithm_key_length(c->encryption) &&
+	       c->auth_key_len == algorithm_integrity[c->integrity].key;
 }
 
 static int
 key_expand(struct crypto_key *k, const IMB_MGR *m, const struct cfg_sa *c)
 {
-	switch (c->encryption) {
-	case ENC_NULL:
-		return chain_key(k, m, c, CIPHER_NULL, 0);
-	case ENC_AES_CBC_128:
-		return chain_key(k, m, c, CIPHER_CBC_128, 16);
-	case ENC_AES_CBC_256:
-		return chain_key(k, m, c, CIPHER_CBC_256, 32);
-	case ENC_AES_GCM_128:
-		return combined_key(k, m, c, KIND_GCM, 16);
-	case ENC_AES_GCM_192:
-		return combined_key(k, m, c, KIND_GCM, 24);
-	case ENC_AES_GCM_256:
-		return combined_key(k, m, c, KIND_GCM, 32);
-	case ENC_AES_GMAC_128:
-		return combined_key(k, m, c, KIND_GMAC, 16);
-	case ENC_AES_GMAC_192:
-		return combined_key(k, m, c, KIND_GMAC, 24);
-	case ENC_AES_GMAC_256:
-		return combined_key(k, m, c, KIND_GMAC, 32);
-	}
-	return -EINVAL;
+	if (!is_sound(c))
+		return -EINVAL;
+	k->kind = encryptions[c->encryption].kind;
+	k->cipher = encryptions[c->encryption].cipher;
+	k->sizes = encryptions[c->encryption].sizes;
+	memcpy(&k->salt, c->enc_key + algorithm_encryption[c->encryption].key,
+		algorithm_encryption[c->encryption].salt);
+	if (k->kind == KIND_CHAIN)
+		return chain_expand(k, m, c);
+	if (k->kind == KIND_CHACHA)
+		chacha_expand(k, m, c);
+	else
+		gcm_expand(k, m, c, algorithm_encryption[c->encryption].key);
+	return 0;
 }
 
 int

@@ -128,7 +128,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size < 3)
 		return 0;
-	if (!esp_kind(data[0] % 18, &e, &g))
+	if (!esp_kind(data[0] % esp_kinds(), &e, &g))
 		abort();
 	c = esp_config(e, g);
 	c.esn = data[0] & 0x20;

@@ -1,6 +1,7 @@
 """ESP written a second time, from the RFCs, on python3-cryptography: what our engine is compared with.
 
-RFC 4303 (tunnel mode, ESN), 4106 (GCM), 4543 (GMAC), 3602 (CBC), 2404 and 4868 (HMAC), 3948 (UDP). Plain and slow.
+RFC 4303 (tunnel mode, ESN), 4106 (GCM), 4543 (GMAC), 3602 and 2451 (CBC), 3686 (CTR), 2403, 2404 and 4868 (HMAC), 3948
+(UDP). Plain and slow.
 """
 
 import hashlib
@@ -12,22 +13,44 @@ from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 
 NEXT_V4, NEXT_V6, NEXT_DUMMY = 4, 41, 59
 
-# name: (bytes of key without salt, bytes of IV, block)
+# name: (bytes of key without salt, bytes of IV, block); counter modes have a salt of 4 behind the key
 ENCRYPTIONS = {
     "aes-gcm-128": (16, 8, 4), "aes-gcm-192": (24, 8, 4), "aes-gcm-256": (32, 8, 4),
+    "aes-gcm12-128": (16, 8, 4), "aes-gcm12-192": (24, 8, 4), "aes-gcm12-256": (32, 8, 4),
+    "aes-gcm8-128": (16, 8, 4), "aes-gcm8-192": (24, 8, 4), "aes-gcm8-256": (32, 8, 4),
+    "chacha20-poly1305": (32, 8, 4),
     "aes-gmac-128": (16, 8, 4), "aes-gmac-192": (24, 8, 4), "aes-gmac-256": (32, 8, 4),
-    "aes-cbc-128": (16, 16, 16), "aes-cbc-256": (32, 16, 16), "null": (0, 0, 4),
+    "aes-cbc-128": (16, 16, 16), "aes-cbc-192": (24, 16, 16), "aes-cbc-256": (32, 16, 16), "null": (0, 0, 4),
+    "aes-ctr-128": (16, 8, 4), "aes-ctr-192": (24, 8, 4), "aes-ctr-256": (32, 8, 4),
+    "des-cbc": (8, 8, 8), "3des-cbc": (24, 8, 8),
 }
 
 # name: (hash, bytes of key, bytes of ICV)
 INTEGRITIES = {
-    "sha1-96": (hashlib.sha1, 20, 12), "sha256-128": (hashlib.sha256, 32, 16),
+    "md5-96": (hashlib.md5, 16, 12), "sha1-96": (hashlib.sha1, 20, 12), "sha256-128": (hashlib.sha256, 32, 16),
     "sha384-192": (hashlib.sha384, 48, 24), "sha512-256": (hashlib.sha512, 64, 32),
 }
+
+
+@dataclass
+class Gcm:
+    """AES-GCM with an ICV of 8, 12 or 16 bytes; the library's AESGCM has 16 alone."""
+
+    key: bytes
+    size: int
+
+    def encrypt(self, nonce, clear, aad):
+        return AESGCM(self.key).encrypt(nonce, clear, aad)[:len(clear) + self.size]
+
+    def decrypt(self, nonce, data, aad):
+        mode = modes.GCM(nonce, data[-self.size:], min_tag_length=self.size)
+        cipher = Cipher(algorithms.AES(self.key), mode).decryptor()
+        cipher.authenticate_additional_data(aad)
+        return cipher.update(data[:-self.size]) + cipher.finalize()
 
 
 class Refused(Exception):
@@ -77,7 +100,9 @@ class Sa:
 
     @property
     def icv_size(self):
-        return 16 if self.combined else INTEGRITIES[self.integrity][2]
+        if not self.combined:
+            return INTEGRITIES[self.integrity][2]
+        return next((size for name, size in (("gcm12", 12), ("gcm8", 8)) if name in self.encryption), 16)
 
     # ---- the transforms --------------------------------------------------------
 
@@ -90,7 +115,11 @@ class Sa:
         implied = struct.pack("!I", sequence >> 32) if self.esn else b""
         return hmac.new(self.auth_key, header + body + implied, function).digest()[:size]
 
-    def _cbc(self, iv):
+    def _cipher(self, iv):
+        if "ctr" in self.encryption:
+            return Cipher(algorithms.AES(self.key[:-4]), modes.CTR(self.key[-4:] + iv + b"\0\0\0\1"))
+        if "des" in self.encryption:
+            return Cipher(algorithms.TripleDES(self.key * 3 if len(self.key) == 8 else self.key), modes.CBC(iv))
         return Cipher(algorithms.AES(self.key), modes.CBC(iv))
 
     def transform(self, clear, sequence, iv):
@@ -99,13 +128,14 @@ class Sa:
         if self.combined:
             key, salt = self.key[:-4], self.key[-4:]
             aad = self._authenticated_header(sequence)
+            mode = ChaCha20Poly1305(key) if "chacha" in self.encryption else Gcm(key, self.icv_size)
             if "gmac" in self.encryption:
-                return iv + clear + AESGCM(key).encrypt(salt + iv, b"", aad + iv + clear)
-            return iv + AESGCM(key).encrypt(salt + iv, clear, aad)
+                return iv + clear + mode.encrypt(salt + iv, b"", aad + iv + clear)
+            return iv + mode.encrypt(salt + iv, clear, aad)
         if self.encryption == "null":
             body = clear
         else:
-            cipher = self._cbc(iv).encryptor()
+            cipher = self._cipher(iv).encryptor()
             body = iv + cipher.update(clear) + cipher.finalize()
         return body + self._hmac(header, body, sequence)
 
@@ -116,18 +146,19 @@ class Sa:
         if self.combined:
             key, salt = self.key[:-4], self.key[-4:]
             aad = self._authenticated_header(sequence)
+            mode = ChaCha20Poly1305(key) if "chacha" in self.encryption else Gcm(key, self.icv_size)
             try:
                 if "gmac" in self.encryption:
-                    AESGCM(key).decrypt(salt + iv, icv, aad + iv + text)
+                    mode.decrypt(salt + iv, icv, aad + iv + text)
                     return text
-                return AESGCM(key).decrypt(salt + iv, text + icv, aad)
+                return mode.decrypt(salt + iv, text + icv, aad)
             except InvalidTag:
                 raise Refused("ICV") from None
         if not hmac.compare_digest(icv, self._hmac(header, body[:-self.icv_size], sequence)):
             raise Refused("ICV")
         if self.encryption == "null":
             return text
-        cipher = self._cbc(iv).decryptor()
+        cipher = self._cipher(iv).decryptor()
         return cipher.update(text) + cipher.finalize()
 
     # ---- whole packets ---------------------------------------------------------

@@ -6,29 +6,19 @@
  *
  * "-" is an empty key. Every line has one answer; sa answers ok. A parent drives it (test_reference.py).
  */
+#include "config/algorithm.h"
 #include "tests/unit/esp_world.h"
 
 #include <stdio.h>
 
 #define LINE_MAX_SIZE 16384
 
-static const char *const encryptions[] = {[ENC_NULL] = "null",
-	[ENC_AES_CBC_128] = "aes-cbc-128",
-	[ENC_AES_CBC_256] = "aes-cbc-256",
-	[ENC_AES_GCM_128] = "aes-gcm-128",
-	[ENC_AES_GCM_192] = "aes-gcm-192",
-	[ENC_AES_GCM_256] = "aes-gcm-256",
-	[ENC_AES_GMAC_128] = "aes-gmac-128",
-	[ENC_AES_GMAC_192] = "aes-gmac-192",
-	[ENC_AES_GMAC_256] = "aes-gmac-256"};
-static const char *const integrities[] = {"none", "sha1-96", "sha256-128", "sha384-192", "sha512-256"};
-
 static uint32_t
-word_index(const char *const *words, uint32_t n, const char *word)
+word_index(const char *const *words, const char *word)
 {
 	uint32_t i = 0;
 
-	while (i < n && strcmp(words[i], word) != 0)
+	while (words[i] && strcmp(words[i], word) != 0)
 		i++;
 	return i;
 }
@@ -78,8 +68,8 @@ sa_line(const char *line)
 	if (sscanf(line, "sa %31s %31s %127s %159s %x %u %u %63s %63s %llu %u", enc, integ, key, auth, &spi, &esn, &udp,
 		    local, remote, &first, &window) != 11)
 		return false;
-	c.encryption = word_index(encryptions, RTE_DIM(encryptions), enc);
-	c.integrity = word_index(integrities, RTE_DIM(integrities), integ);
+	c.encryption = word_index(algorithm_encryption_words, enc);
+	c.integrity = word_index(algorithm_integrity_words, integ);
 	c.enc_key_len = (uint8_t)unhex(c.enc_key, sizeof(c.enc_key), key);
 	c.auth_key_len = (uint8_t)unhex(c.auth_key, sizeof(c.auth_key), auth);
 	c.spi = spi;

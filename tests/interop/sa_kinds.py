@@ -11,22 +11,35 @@ ENCRYPTIONS = {
     "aes-gcm-128": ("rfc4106(gcm(aes))", None, 20),
     "aes-gcm-192": ("rfc4106(gcm(aes))", None, 28),
     "aes-gcm-256": ("rfc4106(gcm(aes))", None, 36),
+    "aes-gcm12-192": ("rfc4106(gcm(aes))", None, 28),
+    "aes-gcm8-128": ("rfc4106(gcm(aes))", None, 20),
     "aes-gmac-128": ("rfc4543(gcm(aes))", None, 20),
     "aes-gmac-192": ("rfc4543(gcm(aes))", None, 28),
     "aes-gmac-256": ("rfc4543(gcm(aes))", None, 36),
     "aes-cbc-128": (None, "cbc(aes)", 16),
+    "aes-cbc-192": (None, "cbc(aes)", 24),
     "aes-cbc-256": (None, "cbc(aes)", 32),
+    "aes-ctr-128": (None, "rfc3686(ctr(aes))", 20),
+    "aes-ctr-192": (None, "rfc3686(ctr(aes))", 28),
+    "aes-ctr-256": (None, "rfc3686(ctr(aes))", 36),
+    "des-cbc": (None, "cbc(des)", 8),
+    "3des-cbc": (None, "cbc(des3_ede)", 24),
     "null": (None, "ecb(cipher_null)", 0),
 }
+
+# Bits of the ICV of an AEAD that has another than 128.
+SHORT_ICV = {"aes-gcm12-192": 96, "aes-gcm8-128": 64}
 
 # name: (kernel's hash, bytes of key, bits of the check value)
 INTEGRITIES = {
     "sha1-96": ("hmac(sha1)", 20, 96),
+    "md5-96": ("hmac(md5)", 16, 96),
     "sha256-128": ("hmac(sha256)", 32, 128),
     "sha384-192": ("hmac(sha384)", 48, 192),
     "sha512-256": ("hmac(sha512)", 64, 256),
 }
 
+USUAL = [name for name in INTEGRITIES if name.startswith("sha")]
 NAT_T_PORT = 4500
 
 
@@ -58,9 +71,12 @@ class Kind:
 
 KINDS = (
     [Kind(f"aes-gcm-{n}", esn=esn) for n in (128, 192, 256) for esn in (False, True)]
+    + [Kind("aes-gcm12-192", esn=True), Kind("aes-gcm8-128", nat_t=True)]
     + [Kind(f"aes-gmac-{n}", esn=esn) for n in (128, 192, 256) for esn in (False, True)]
-    + [Kind(f"aes-cbc-{n}", h, esn=esn) for n in (128, 256) for h in INTEGRITIES for esn in (False, True)]
-    + [Kind("null", h, esn=esn) for h in INTEGRITIES for esn in (False, True)]
+    + [Kind(f"aes-cbc-{n}", h, esn=esn) for n in (128, 192, 256) for h in USUAL for esn in (False, True)]
+    + [Kind("aes-ctr-128", "sha1-96"), Kind("aes-ctr-192", "sha512-256", esn=True), Kind("aes-ctr-256", "sha256-128", nat_t=True)]
+    + [Kind("des-cbc", "md5-96"), Kind("3des-cbc", "sha256-128", nat_t=True)]
+    + [Kind("null", h, esn=esn) for h in USUAL for esn in (False, True)]
     + [Kind("aes-gcm-256", nat_t=True), Kind("aes-gcm-128", nat_t=True, esn=True),
        Kind("aes-cbc-256", "sha256-128", nat_t=True), Kind("aes-cbc-128", "sha512-256", nat_t=True, esn=True),
        Kind("aes-gmac-256", nat_t=True), Kind("null", "sha1-96", nat_t=True)]
@@ -83,7 +99,7 @@ def xfrm_state(kind, way, source, destination, spi, sequence=0):
     flags = (["esn"] if kind.esn else []) + (["af-unspec"] if kind.outer != kind.inner else [])
     text += f" flag {' '.join(flags)}" if flags else ""
     if aead:
-        text += f" aead '{aead}' 0x{key.hex()} 128"
+        text += f" aead '{aead}' 0x{key.hex()} {SHORT_ICV.get(kind.encryption, 128)}"
     else:
         name, _, bits = INTEGRITIES[kind.integrity]
         text += f" auth-trunc '{name}' 0x{hash_key.hex()} {bits}"

@@ -42,7 +42,7 @@ def config(kind, spi_in, spi_out):
         "virtualNetworkGateways": [az.gateway("near", "near", "near4", "near6")],
         "localNetworkGateways": [az.local_gateway("far", FAR[kind.outer], *FAR_SPACE.values())],
         "connections": [az.connection("near-far", "near", "far", [
-            association("out", "near", spi_out), association("in", "far", spi_in)])],
+            association("out", "near", spi_out), association("in", "far", spi_in)], ikeProfile="azure-default")],
         "appliance": {
             "ports": [az.port("hosts", "hosts"), az.port("wan", "wan")],
             "attachments": [az.attach("near/hosts", "hosts")],

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "tests/unit/eal.h"
+#include "tests/unit/esp_kind.h"
 
 #include "dataplane/sa.h"
 #include "dataplane/selector.h"
@@ -97,42 +98,13 @@ esp_pattern(void *to, size_t n, uint32_t seed)
 static inline struct cfg_sa
 esp_config(enum cfg_encryption encryption, enum cfg_integrity integrity)
 {
-	static const uint8_t enc[] = {[ENC_NULL] = 0,
-		[ENC_AES_CBC_128] = 16,
-		[ENC_AES_CBC_256] = 32,
-		[ENC_AES_GCM_128] = 20,
-		[ENC_AES_GCM_192] = 28,
-		[ENC_AES_GCM_256] = 36,
-		[ENC_AES_GMAC_128] = 20,
-		[ENC_AES_GMAC_192] = 28,
-		[ENC_AES_GMAC_256] = 36};
-	static const uint8_t auth[] = {0, 20, 32, 48, 64};
 	struct cfg_sa c = {.spi = 0x1234abcd, .encryption = encryption, .integrity = integrity, .replay_window = 64};
 
-	c.enc_key_len = enc[encryption];
-	c.auth_key_len = auth[integrity];
+	c.enc_key_len = algorithm_key_length(encryption);
+	c.auth_key_len = algorithm_integrity[integrity].key;
 	esp_pattern(c.enc_key, c.enc_key_len, 1);
 	esp_pattern(c.auth_key, c.auth_key_len, 2);
 	return c;
-}
-
-/* Every algorithm, in a row: false past the last one. */
-static inline bool
-esp_kind(uint32_t n, enum cfg_encryption *encryption, enum cfg_integrity *integrity)
-{
-	static const enum cfg_encryption combined[] = {ENC_AES_GCM_128, ENC_AES_GCM_192, ENC_AES_GCM_256,
-		ENC_AES_GMAC_128, ENC_AES_GMAC_192, ENC_AES_GMAC_256};
-	static const enum cfg_encryption chained[] = {ENC_NULL, ENC_AES_CBC_128, ENC_AES_CBC_256};
-
-	*integrity = INTEG_NONE;
-	if (n < RTE_DIM(combined)) {
-		*encryption = combined[n];
-		return true;
-	}
-	n -= RTE_DIM(combined);
-	*encryption = chained[n / 4 % RTE_DIM(chained)];
-	*integrity = INTEG_SHA1_96 + n % 4;
-	return n < 4 * RTE_DIM(chained);
 }
 
 static inline void

@@ -50,6 +50,15 @@ associations(void **state)
 			"InvalidKey", 20, "null takes no 'key'"},
 		{SAS("    - {direction: out, spi: 300, encryption: des, key: " K20 "}\n" IN), "InvalidValue", 20,
 			"aes-gcm-256"},
+		{SAS("    - {direction: out, spi: 300, encryption: des-cbc, integrity: sha1-96, key: 0001020304050607, "
+		     "authKey: " M20 "}\n" IN),
+			"WeakAlgorithm", 20, "'encryption': des-cbc is weak and taken only with appliance.ikeProfile"},
+		{SAS("    - {direction: out, spi: 300, encryption: 3des-cbc, integrity: md5-96, key: " K16
+		     "0001020304050607, authKey: " L16 "}\n" IN),
+			"WeakAlgorithm", 20, "'integrity': md5-96 is weak"},
+		{SAS("    - {direction: out, spi: 300, encryption: 3des-cbc, integrity: sha1-96, key: " K16
+		     ", authKey: " M20 "}\n" IN),
+			"InvalidKey", 20, "'key' for 3des-cbc has 24 bytes (48 hexadecimal digits), not 16"},
 		{SAS("    - {direction: out, spi: 300, encryption: aes-gcm-128, key: 0x" K20 "}\n" IN), "InvalidKey",
 			20, "hexadecimal"},
 		{SAS("    - {direction: out, spi: 300, " GCM K20 ", resource: 64}\n" IN), "InvalidValue", 20, "63"},
@@ -131,6 +140,11 @@ associations_accepted(void **state)
 			"}\n" SAS_OF("d", "h", "g",
 				"    - {direction: out, spi: 301, " GCM L20
 				"}\n    - {direction: in, spi: 300, " GCM K20 "}\n")));
+	/* weak ones where the profile that has them is named */
+	case_accept(SAS(
+		"    - {direction: out, spi: 300, encryption: des-cbc, integrity: sha1-96, key: 0001020304050607, "
+		"authKey: " M20 "}\n    - {direction: in, spi: 300, encryption: 3des-cbc, integrity: md5-96, key: " L16
+		"0001020304050607, authKey: " L16 "}\n    ikeProfile: azure-default\n"));
 	/* but not two senders with one key */
 	case_refuse(SAS("    - {direction: out, spi: 300, " GCM K20 "}\n    - {direction: in, spi: 301, " GCM L20
 			"}\n" SAS_OF("d", "h", "g",

@@ -17,24 +17,38 @@ struct expected {
 };
 
 static const struct expected combined[] = {
+	{18, 20, ENC_AES_GCM8_128},
+	{18, 28, ENC_AES_GCM8_192},
+	{18, 36, ENC_AES_GCM8_256},
+	{19, 20, ENC_AES_GCM12_128},
+	{19, 28, ENC_AES_GCM12_192},
+	{19, 36, ENC_AES_GCM12_256},
 	{20, 20, ENC_AES_GCM_128},
 	{20, 28, ENC_AES_GCM_192},
 	{20, 36, ENC_AES_GCM_256},
+	{28, 36, ENC_CHACHA20_POLY1305},
 	{21, 20, ENC_AES_GMAC_128},
 	{21, 28, ENC_AES_GMAC_192},
 	{21, 36, ENC_AES_GMAC_256},
 };
 
 static const struct expected chained[] = {
+	{2, 8, ENC_DES_CBC},
+	{3, 24, ENC_3DES_CBC},
 	{11, 0, ENC_NULL},
 	{12, 16, ENC_AES_CBC_128},
+	{12, 24, ENC_AES_CBC_192},
 	{12, 32, ENC_AES_CBC_256},
+	{13, 20, ENC_AES_CTR_128},
+	{13, 28, ENC_AES_CTR_192},
+	{13, 36, ENC_AES_CTR_256},
 };
 
 static const struct {
 	uint16_t id, length;
 	enum cfg_integrity integrity;
 } hashes[] = {
+	{1, 16, INTEG_MD5_96},
 	{2, 20, INTEG_SHA1_96},
 	{12, 32, INTEG_SHA256_128},
 	{13, 48, INTEG_SHA384_192},

@@ -195,6 +195,50 @@ crash_skips_the_block(void **unused)
 	}
 }
 
+static struct sa_spec *
+ctr_add(struct sas *s, uint8_t auth_key)
+{
+	struct sa_spec *sa = sas_add(s, true, 1);
+
+	sa->config.encryption = ENC_AES_CTR_128;
+	sa->config.integrity = INTEG_SHA1_96;
+	sa->config.auth_key_len = 20;
+	memset(sa->config.auth_key, auth_key, 20);
+	return sa;
+}
+
+/* Whatever else changes: a key of a counter mode meets no number twice. */
+static void
+counter_modes_share_numbers(void **unused)
+{
+	struct sa_store *store = store_open();
+	struct sas a, b;
+	uint64_t first;
+
+	sas_clear(&a);
+	sas_add(&a, true, 1);
+	fill(store, &a);
+	numbers_take(a.sa[0].sa, 10, &first);
+
+	sas_clear(&b);
+	ctr_add(&b, 2);
+	ctr_add(&b, 3);
+	sas_add(&b, true, 1)->config.encryption = ENC_AES_GCM8_128;
+	fill(store, &b);
+	for (int i = 0; i < 3; i++)
+		assert_ptr_equal(b.sa[i].sa->state, a.sa[0].sa->state);
+	/* but another hash key is another SA */
+	assert_ptr_not_equal(b.sa[0].sa, b.sa[1].sa);
+	sa_store_close(store);
+
+	store = store_open();
+	sas_clear(&a);
+	ctr_add(&a, 4);
+	fill(store, &a);
+	assert_int_equal(next_number(a.sa[0].sa), 11);
+	sa_store_close(store);
+}
+
 /* The same keys under another name, SPI or lifetime are the same numbers. */
 static void
 keys_own_the_numbers(void **unused)
@@ -574,6 +618,7 @@ main(void)
 		cmocka_unit_test_setup(numbers_go_on, fresh),
 		cmocka_unit_test_setup(crash_skips_the_block, fresh),
 		cmocka_unit_test_setup(keys_own_the_numbers, fresh),
+		cmocka_unit_test_setup(counter_modes_share_numbers, fresh),
 		cmocka_unit_test_setup(windows_go_on, fresh),
 		cmocka_unit_test_setup(reserve_follows, fresh),
 		cmocka_unit_test_setup(damage_is_refused, fresh),
