@@ -8,6 +8,8 @@
 #include "control/vnet.h"
 
 #include <errno.h>
+#include "config/sku.h"
+
 #include <stdlib.h>
 
 int
@@ -21,6 +23,8 @@ gateway_interfaces(struct world_build *b)
 		if (i == NULL)
 			return -EINVAL;
 		if (gateway->vnet != CFG_NONE) {
+		if (gateway->limit_rate)
+			i->rate_mbps = sku_of(gateway)->aggregate_mbps;
 			i->vnet = world_name(b, "%s", b->config->vnets[gateway->vnet].name);
 			i->flow_timeout_s = (uint16_t)b->config->vnets[gateway->vnet].flow_timeout_s;
 		}

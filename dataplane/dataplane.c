@@ -9,6 +9,7 @@
 #include "dataplane/flow.h"
 #include "dataplane/fragment.h"
 #include "dataplane/handoff.h"
+#include "dataplane/meter.h"
 #include "dataplane/neighbour.h"
 #include "dataplane/pipeline.h"
 #include "dataplane/state.h"
@@ -96,6 +97,8 @@ worker_create(struct dataplane *dp, uint16_t id)
 	w->pool = dp->pool;
 	w->flows = dp->flows;
 	w->neighbours = dp->neighbours;
+	w->meters = dp->meters;
+	w->meter_burst = dp->tsc_hz / METER_BURST_PER_SECOND;
 	w->tsc_hz = dp->tsc_hz;
 	w->start_tsc = dp->start_tsc;
 	w->sample_mask = WORKER_SAMPLE_MASK;
@@ -142,7 +145,8 @@ dataplane_create(const struct cfg_appliance *a, struct rte_mempool *pool, char *
 	dp->start_tsc = clock_tsc();
 	dp->flows = flow_table_create(a->flows);
 	dp->neighbours = neighbour_table_create(a->neighbours);
-	if (!dp->flows || !dp->neighbours || qsbr_create(dp) != 0)
+	dp->meters = rte_zmalloc("meters", IFACES_MAX * sizeof(*dp->meters), RTE_CACHE_LINE_SIZE);
+	if (!dp->flows || !dp->neighbours || !dp->meters || qsbr_create(dp) != 0)
 		goto memory;
 	for (uint16_t i = 0; i < dp->n_workers; i++) {
 		dp->worker[i] = worker_create(dp, i);
@@ -462,6 +466,7 @@ dataplane_free(struct dataplane *dp)
 	view_free(dp->view);
 	flow_table_free(dp->flows);
 	neighbour_table_free(dp->neighbours);
+	rte_free(dp->meters);
 	rte_free(dp->qsbr);
 	rte_free(dp);
 }

@@ -2,10 +2,9 @@
  *
  * Control describes the world in plain structs (struct view_spec), a builder thread compiles
  * them into one immutable view (view_build), and the control thread publishes it
- * (dataplane_publish). Workers swap views between bursts; a view is freed after its grace
- * period (dataplane_poll). Everything here is called by the control thread unless told
- * otherwise. Verdict functions (verdict.h below) read a compiled view from any thread that
- * keeps it alive.
+ * (dataplane_publish). Workers swap views between bursts; a view is freed after its grace period
+ * (dataplane_poll). Everything here is called by the control thread unless told otherwise.
+ * Verdict functions read a compiled view from any thread that keeps it alive.
  *
  * Ids: an interface id, a hop id and so on index the arrays of one spec. Interface ids must stay
  * with their subnet or uplink from view to view (flows and neighbours are keyed by them).
@@ -56,6 +55,7 @@ struct iface_spec {
 	uint32_t acl_in, acl_out;          /* subnet stage: index in acls, ACL_NONE */
 	uint32_t tags;                     /* index in tags: service tag bits of an address as seen from here */
 	uint16_t flow_timeout_s;
+	uint32_t rate_mbps; /* gateway: of its tunnels together, each direction; up to 100,000, 0 = no limit */
 };
 
 /* One address of a networkInterface. */

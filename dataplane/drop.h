@@ -58,6 +58,7 @@
 	X(SA_SEQUENCE, "sa-sequence-exhausted", "the SA's sequence numbers are used up")                               \
 	X(SA_SEQUENCE_WAIT, "sa-sequence-reserve", "the next block of sequence numbers is not yet recorded")           \
 	X(SA_LIFETIME, "sa-lifetime", "the SA's hard lifetime is over")                                                \
+	X(GATEWAY_RATE, "gateway-rate", "above the rate of the gateway's SKU, which limitRate holds it to")            \
 	X(SELECTOR_OUT, "selector-out", "outside the tunnel's traffic selectors, outbound")                            \
 	/* ESP in */                                                                                                   \
 	X(ESP_TRUNCATED, "esp-truncated", "shorter than ESP needs")                                                    \

@@ -9,6 +9,7 @@
  */
 #include "dataplane/checksum.h"
 #include "dataplane/esp_place.h"
+#include "dataplane/meter.h"
 #include "dataplane/sa.h"
 #include "dataplane/sa_burst.h"
 #include "dataplane/selector.h"
@@ -428,6 +429,9 @@ accept_one(struct worker *w, struct open *o, uint16_t i, struct packet *p)
 		sa_tell(w, g->sa, SA_EVENT_HARD);
 		return DROP_SA_LIFETIME;
 	}
+	if (unlikely(in->meter_cost) &&
+		!meter_take(&w->meters[in->gateway].in, in->meter_cost, w->meter_burst, w->now, p->l3_len))
+		return DROP_GATEWAY_RATE;
 	enter_gateway(p, in);
 	g->bytes += p->l3_len;
 	TRACE(p, STAGE_ESP_OPEN, TRACE_OPENED, in->gateway, g->sa->name, (uint32_t)op->sequence);
@@ -448,7 +452,8 @@ accept_all(struct worker *w, struct burst *b, struct open *o)
 			continue;
 		}
 		sa_burst_drop(g, 0);
-		refuse(w, b, o, o->at[i], reason, g->sa->name);
+		refuse(w, b, o, o->at[i], reason,
+			reason == DROP_GATEWAY_RATE ? w->view->iface[o->inbound[i]->gateway].name : g->sa->name);
 	}
 
 	for (uint32_t g = 0; g < o->by_sa.n; g++)

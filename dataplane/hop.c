@@ -3,6 +3,7 @@
  *
  * Worker only.
  */
+#include "dataplane/meter.h"
 #include "dataplane/miss.h"
 #include "dataplane/mss.h"
 #include "dataplane/worker.h"
@@ -48,6 +49,16 @@ clamp(const struct tunnel *t, struct packet *p)
 		mss_clamp(p, t->tcp_mss ? RTE_MIN(t->tcp_mss, fits) : fits);
 }
 
+/* The rate of a gateway is that of what its tunnels carry. */
+static bool
+within_rate(struct worker *w, struct packet *p, const struct tunnel *t)
+{
+	if (meter_take(&w->meters[t->gateway].out, t->meter_cost, w->meter_burst, w->now, p->l3_len))
+		return true;
+	drop_named(w, p, DROP_GATEWAY_RATE, w->view->iface[t->gateway].name);
+	return false;
+}
+
 /* True: stays in the burst. */
 static bool
 prepare(struct worker *w, struct packet *p)
@@ -75,6 +86,8 @@ prepare(struct worker *w, struct packet *p)
 			w->oversize[w->n_oversize++] = p;
 		return false;
 	}
+	if (tunnel && unlikely(v->tunnel[p->tunnel].meter_cost) && !within_rate(w, p, &v->tunnel[p->tunnel]))
+		return false;
 	if (!(p->flags & PKT_LOCAL))
 		ttl_decrement(p);
 	if (tunnel)

@@ -22,6 +22,7 @@ struct dataplane {
 	struct rte_mempool *pool;
 	struct flow_table *flows;
 	struct neighbour_table *neighbours;
+	struct gateway_meter *meters; /* [IFACES_MAX] */
 	uint64_t tsc_hz, start_tsc;
 
 	/* control thread */

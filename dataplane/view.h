@@ -44,7 +44,8 @@ struct iface {
 	const struct acl *acl_in, *acl_out; /* subnet stage, NULL: no NSG */
 	const struct tags *tags;
 	uint16_t flow_timeout_s;
-	uint32_t local_hop; /* uplink: hop of our own packets; HOP_NONE: they are routed */
+	uint32_t meter_cost; /* gateway: see meter.h; 0 = no limit */
+	uint32_t local_hop;  /* uplink: hop of our own packets; HOP_NONE: they are routed */
 	uint32_t name;
 	const struct nic *nic; /* sorted by address */
 	uint32_t n_nics;
@@ -97,6 +98,7 @@ struct tunnel {
 	const struct selector_spec *selector;
 	const struct traffic_class *class;
 	uint32_t name, local_hop; /* hop that leads into this tunnel */
+	uint32_t meter_cost;      /* of its gateway */
 
 	struct ip_addr remote;
 	/* of the connection: what may have an SA */
@@ -117,6 +119,7 @@ tunnel_path(const struct tunnel *t, uint32_t hash)
 struct inbound {
 	uint16_t gateway, tunnel;
 	uint16_t n_selectors;
+	uint32_t meter_cost; /* of the gateway */
 	struct ip_addr local, remote;
 	const struct selector_spec *selector;
 } __rte_cache_aligned;

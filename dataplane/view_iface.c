@@ -2,9 +2,11 @@
 #include "dataplane/view_build.h"
 
 #include "dataplane/intervals.h"
+#include "dataplane/meter.h"
 #include "drivers/port.h"
 
 #include <rte_byteorder.h>
+#include <rte_cycles.h>
 #include <rte_malloc.h>
 
 #include <errno.h>
@@ -93,6 +95,7 @@ iface_fill(struct build *b, struct iface *i, uint16_t id)
 	i->gateway4 = s->gateway4;
 	i->gateway6 = s->gateway6;
 	i->flow_timeout_s = s->flow_timeout_s;
+	i->meter_cost = s->rate_mbps ? meter_cost(s->rate_mbps, rte_get_tsc_hz()) : 0;
 	i->routes = b->view->routes[s->routes];
 	i->acl_in = b->view->acl[s->acl_in];
 	i->acl_out = b->view->acl[s->acl_out];

@@ -23,6 +23,7 @@ inbound_fill(struct build *b, struct inbound *in, const struct sa_spec *s)
 
 	*in = (struct inbound){.gateway = t->gateway,
 		.tunnel = s->tunnel,
+		.meter_cost = t->meter_cost,
 		.local = e.local,
 		.remote = e.remote,
 		.selector = t->policy,

@@ -162,3 +162,4 @@ build_tunnels(struct build *b)
 		tunnel_fill(b, &tunnel[i], (uint16_t)i);
 	return 0;
 }
+		.meter_cost = b->view->iface[s->gateway].meter_cost,

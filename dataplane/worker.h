@@ -19,6 +19,7 @@ struct crypto_worker; /* drivers/crypto.h: one multi-buffer manager */
 struct flow_table;
 struct neighbour_table;
 struct fragment_table;
+struct gateway_meter; /* meter.h */
 
 struct tx_buffer {
 	uint16_t n, port, queue;
@@ -46,6 +47,8 @@ struct worker {
 	struct rte_mempool *pool;
 	struct flow_table *flows;           /* shared by all workers, see flow.c */
 	struct neighbour_table *neighbours; /* control writes, workers read, see neighbour.c */
+	struct gateway_meter *meters;       /* [iface], shared by all workers */
+	uint64_t meter_burst;               /* cycles */
 	struct crypto_worker *crypto;
 	struct fragment_table *fragments;
 	uint64_t tsc_hz;

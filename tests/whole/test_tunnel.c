@@ -5,6 +5,7 @@
  */
 #include "whole.h"
 
+#include <rte_cycles.h>
 #include <rte_ip.h>
 #include <rte_tcp.h>
 
@@ -247,6 +248,56 @@ clear_text_from_the_wire_stays_out(void **state)
 	whole_stop();
 }
 
+#define TOGETHER 32
+
+/* Packets of 1,250 bytes, until some are dropped for the rate; how many passed. */
+static uint32_t
+passed_until_dropped(const char *from, const char *to, const char *source, const char *destination)
+{
+	const struct pkt p = {.port = from, .src = source, .dst = destination, .payload = 1222};
+	uint64_t before = drops_of(DROP_GATEWAY_RATE);
+	uint32_t passed = 0;
+
+	for (uint32_t sent = 0; drops_of(DROP_GATEWAY_RATE) == before && sent < 100000; sent += TOGETHER) {
+		for (int i = 0; i < TOGETHER; i++)
+			pkt_inject(from, pkt_build(&p));
+		whole_settle();
+		wire();
+		for (struct rte_mbuf *m; (m = port_out(to)) != NULL; passed++)
+			rte_pktmbuf_free(m);
+	}
+	return passed;
+}
+
+/* One burst passes, and what the rate carries meanwhile. */
+static void
+check_rate(const char *from, const char *to, const char *source, const char *destination)
+{
+	const uint32_t per_second = 100000000 / 8 / 1250;
+	uint64_t start = rte_get_tsc_cycles(), named = named_drops_of(DROP_GATEWAY_RATE, "gateway gw-a");
+	uint32_t passed = passed_until_dropped(from, to, source, destination);
+	uint64_t meanwhile = (rte_get_tsc_cycles() - start) * per_second / rte_get_tsc_hz();
+
+	assert_in_range(passed, per_second / 100 - 1, per_second / 100 + meanwhile + 1);
+	assert_true(named_drops_of(DROP_GATEWAY_RATE, "gateway gw-a") > named);
+}
+
+static void
+a_gateway_keeps_to_the_rate_of_its_sku(void **state)
+{
+	static const char basic[] = "sku: {name: Basic}, appliance: {limitRate: true}, ";
+	static char yaml[16384];
+	const char *text = world(GCM, KEY1, KEY2), *gateway = strstr(text, "gatewayType: Vpn"); /* gw-a alone */
+
+	snprintf(yaml, sizeof(yaml), "%.*s%s%s", (int)(gateway - text), text, basic, gateway);
+	whole_start(yaml);
+	rte_pktmbuf_free(through(&a_to_b, "pb"));
+
+	check_rate("pa", "pb", "10.0.0.10", "10.1.0.10");
+	check_rate("pb", "pa", "10.1.0.10", "10.0.0.10");
+	whole_stop();
+}
+
 static void
 without_an_sa_nothing_leaves(void **state)
 {
@@ -345,6 +396,7 @@ main(void)
 		cmocka_unit_test_teardown(a_changed_bit_and_an_unknown_spi_are_named, whole_teardown),
 		cmocka_unit_test_teardown(a_changed_bit_of_the_outer_header_is_one_drop, whole_teardown),
 		cmocka_unit_test_teardown(clear_text_from_the_wire_stays_out, whole_teardown),
+		cmocka_unit_test_teardown(a_gateway_keeps_to_the_rate_of_its_sku, whole_teardown),
 		cmocka_unit_test_teardown(without_an_sa_nothing_leaves, whole_teardown),
 		cmocka_unit_test_teardown(large_packets_are_told_and_syns_clamped, whole_teardown),
 		cmocka_unit_test_teardown(large_packets_without_df_are_split_before_sealing, whole_teardown),
