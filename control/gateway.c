@@ -1,15 +1,16 @@
 /* A gateway serves the prefixes of its connections: the local network gateway's, or the other VNet's space; and the
  * address pool of its point-to-site clients. Of several connections to one prefix the one with the highest
- * routingWeight takes all (the first of equals), and the pool before all of them; the others are listed and idle.
+ * routingWeight takes all (the first of equals), and the pool before all of them; the others are listed and idle,
+ * and the next best stands in while the best has no SA.
  */
 #include "control/gateway.h"
 
 #include "control/hops.h"
 #include "control/vnet.h"
 
-#include <errno.h>
 #include "config/sku.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 int
@@ -22,9 +23,9 @@ gateway_interfaces(struct world_build *b)
 
 		if (i == NULL)
 			return -EINVAL;
-		if (gateway->vnet != CFG_NONE) {
 		if (gateway->limit_rate)
 			i->rate_mbps = sku_of(gateway)->aggregate_mbps;
+		if (gateway->vnet != CFG_NONE) {
 			i->vnet = world_name(b, "%s", b->config->vnets[gateway->vnet].name);
 			i->flow_timeout_s = (uint16_t)b->config->vnets[gateway->vnet].flow_timeout_s;
 		}
@@ -114,6 +115,19 @@ compare(const void *a, const void *b)
 	return x->connection - y->connection;
 }
 
+/* Those behind the best route to the same prefix, as many as a hop has room for. */
+static void
+add_standby(struct gateway_state *s, uint32_t best)
+{
+	struct hop_spec *hop = &s->route[best].hop;
+
+	for (uint32_t i = best + 1;
+		i < s->n_routes && !s->route[i].best && hop->n_standby < sizeof(hop->standby) / sizeof(hop->standby[0]);
+		i++)
+		if (hop->kind == HOP_TUNNEL && s->route[i].hop.kind == HOP_TUNNEL)
+			hop->standby[hop->n_standby++] = s->route[i].hop.tunnel;
+}
+
 static void
 link_parents(struct gateway_state *s)
 {
@@ -194,6 +208,9 @@ gateway_routes(struct world_build *b)
 			qsort(s->route, s->n_routes, sizeof(*s->route), compare);
 		for (uint32_t i = 0; i < s->n_routes; i++)
 			s->route[i].best = i == 0 || !prefix_equal(&s->route[i - 1].prefix, &s->route[i].prefix);
+		for (uint32_t i = 0; i < s->n_routes; i++)
+			if (s->route[i].best)
+				add_standby(s, i);
 		link_parents(s);
 		print_rows(b, (int32_t)g);
 	}

@@ -84,8 +84,8 @@ struct hop_spec {
 	enum drop_reason reason; /* HOP_DROP */
 	uint16_t iface;
 	struct ip_addr address;
-	uint16_t tunnel;
-	uint32_t name;       /* route, flag or peering that decided */
+	uint16_t tunnel, standby[3], n_standby; /* standby: each in turn, while those before have no SA */
+	uint32_t name;                          /* route, flag or peering that decided */
 	bool deny_forwarded; /* packets whose source is foreign to the sending VNet: PEER_FWD_DENIED, named by... */
 	uint32_t deny_name;  /* ... this peering */
 };

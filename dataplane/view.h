@@ -132,6 +132,12 @@ struct sa_slot {
 
 #define ENCAP_PORTS_MAX 16
 
+/* A hop into the first of some tunnels that has an outbound SA; none has: the first. Nothing for workers. */
+struct standby {
+	uint32_t hop;
+	uint16_t n, tunnel[4];
+};
+
 struct view {
 	uint64_t generation; /* set by dataplane_publish: one more with each */
 	uint32_t number;     /* of its description: equal in all views that differ in SAs alone, in no others */
@@ -155,10 +161,13 @@ struct view {
 	uint16_t n_encap_ports;
 	uint32_t n_routes, n_gateway_tables, n_acls, n_tags, n_ifaces, n_hops, n_tunnels, n_sas;
 	struct nic *nic_store;
+	const struct standby *standby; /* of the description */
+	uint32_t n_standby;
 
 	/* builder and control */
 	_Atomic uint32_t references;
-	struct view *base; /* whose are all arrays but those of tunnels, SAs and clients; NULL: its own */
+	struct view *base;     /* whose are all arrays but those of tunnels, SAs and clients; NULL: its own */
+	struct hop *hop_store; /* NULL: the hops are the base's */
 	struct selector_spec *selector_store;
 	struct path *path_store;
 	uint32_t n_paths;

@@ -48,7 +48,8 @@ struct view *
 view_build(const struct view_spec *spec, const struct view *previous, char *error, size_t error_size)
 {
 	static int (*const steps[])(struct build *) = {build_parts, build_ifaces, build_attachments, build_hops,
-		build_selectors, build_tunnels, build_paths, build_spis, build_clients, build_encap_ports};
+		build_selectors, build_tunnels, build_paths, build_standby, build_spis, build_clients,
+		build_encap_ports};
 	static _Atomic uint32_t number;
 	struct build b = {.spec = spec,
 		.sas = {.tunnel = spec->tunnel, .n_tunnels = spec->n_tunnels, .sa = spec->sa, .n_sas = spec->n_sas},
@@ -98,7 +99,7 @@ base_free(struct view *v)
 	rte_free(v->acl);
 	rte_free(v->tags);
 	rte_free((void *)(uintptr_t)v->iface);
-	rte_free((void *)(uintptr_t)v->hop);
+	rte_free((void *)(uintptr_t)v->standby);
 	rte_free((void *)(uintptr_t)v->attach);
 	rte_free(v->nic_store);
 }
@@ -116,6 +117,7 @@ view_free(struct view *v)
 	rte_free((void *)(uintptr_t)v->spi);
 	rte_free((void *)(uintptr_t)v->inbound);
 	rte_free((void *)(uintptr_t)v->client);
+	rte_free(v->hop_store);
 	rte_free(v->selector_store);
 	rte_free(v->path_store);
 	rte_free(v->class_store);

@@ -38,6 +38,8 @@ int build_selectors(struct build *b);
 int build_tunnels(struct build *b);
 /* view_path.c: what goes out, by which SA. */
 int build_paths(struct build *b);
+/* view_standby.c: paths are there. */
+int build_standby(struct build *b);
 /* view_inbound.c: what comes in, by which SA. */
 int build_spis(struct build *b);
 /* view_client.c */

@@ -61,6 +61,8 @@ share(struct view *v, const struct view *base)
 		.n_ifaces = base->n_ifaces,
 		.n_hops = base->n_hops,
 		.nic_store = base->nic_store,
+		.standby = base->standby,
+		.n_standby = base->n_standby,
 	};
 	atomic_init(&v->references, 1);
 }
@@ -68,8 +70,8 @@ share(struct view *v, const struct view *base)
 struct view *
 view_with_sas(const struct view *base, const struct sas_spec *spec, char *error, size_t error_size)
 {
-	static int (*const steps[])(struct build *) = {
-		check, build_selectors, build_tunnels, build_paths, build_spis, build_clients, build_encap_ports};
+	static int (*const steps[])(struct build *) = {check, build_selectors, build_tunnels, build_paths,
+		build_standby, build_spis, build_clients, build_encap_ports};
 	struct build b = {.sas = *spec, .error = error, .error_size = error_size};
 
 	error[0] = '\0';

@@ -45,6 +45,36 @@ hop_make(const struct view *v, const struct hop_spec *s)
 	return h;
 }
 
+_Static_assert(sizeof(((struct standby *)0)->tunnel) == sizeof(uint16_t) + sizeof(((struct hop_spec *)0)->standby),
+	"room for a hop's tunnel and those behind it");
+
+/* Which of the hops have more than one tunnel. */
+static int
+standby_list(struct build *b)
+{
+	const struct view_spec *spec = b->spec;
+	struct standby *s;
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < spec->n_hops; i++)
+		n += spec->hop[i].kind == HOP_TUNNEL && spec->hop[i].n_standby > 0;
+	s = build_array(b, n, sizeof(*s));
+	if (s == NULL)
+		return -ENOMEM;
+	b->view->standby = s;
+	for (uint32_t i = 0; i < spec->n_hops; i++) {
+		const struct hop_spec *h = &spec->hop[i];
+
+		if (h->kind != HOP_TUNNEL || h->n_standby == 0)
+			continue;
+		*s = (struct standby){.hop = i, .n = (uint16_t)(1 + h->n_standby), .tunnel = {h->tunnel}};
+		memcpy(&s->tunnel[1], h->standby, h->n_standby * sizeof(h->standby[0]));
+		s++;
+	}
+	b->view->n_standby = n;
+	return 0;
+}
+
 int
 build_hops(struct build *b)
 {
@@ -53,13 +83,13 @@ build_hops(struct build *b)
 
 	if (hop == NULL)
 		return -ENOMEM;
-	b->view->hop = hop;
+	b->view->hop = b->view->hop_store = hop;
 	b->view->hop_mask = n - 1;
 	for (uint32_t i = 0; i < n; i++)
 		hop[i] = i < b->spec->n_hops ? hop_make(b->view, &b->spec->hop[i])
 					     : (struct hop){.kind = HOP_DROP, .reason = DROP_INVALID_OBJECT};
 	b->view->n_hops = local_hops(b, hop, b->spec->n_hops);
-	return 0;
+	return standby_list(b);
 }
 
 /* ---- selectors ------------------------------------------------------------------------ */
@@ -140,6 +170,7 @@ tunnel_fill(struct build *b, struct tunnel *t, uint16_t id)
 		.copy_dscp = s->copy_dscp,
 		.copy_df = s->copy_df,
 		.name = s->name,
+		.meter_cost = b->view->iface[s->gateway].meter_cost,
 		.local_hop = id < b->view->n_static ? b->view->n_hops - b->view->n_static + id
 						    : b->view->iface[s->gateway].local_hop,
 		.remote = s->remote,
@@ -162,4 +193,3 @@ build_tunnels(struct build *b)
 		tunnel_fill(b, &tunnel[i], (uint16_t)i);
 	return 0;
 }
-		.meter_cost = b->view->iface[s->gateway].meter_cost,

@@ -350,6 +350,46 @@ stop(void **state)
 	return 0;
 }
 
+/* A hop into tunnel 0 with tunnel 1 behind it, and one into tunnel 1 alone. */
+static void
+the_next_tunnel_stands_in(void **state)
+{
+	static const struct {
+		bool sa[STATIC];
+		uint16_t tunnel;
+	} cases[] = {{{true, true}, 0}, {{false, true}, 1}, {{false, false}, 0}, {{true, false}, 0}};
+	struct view *base, *v;
+
+	(void)state;
+	describe();
+	hop[1] = (struct hop_spec){
+		.kind = HOP_TUNNEL, .tunnel = 0, .standby = {1}, .n_standby = 1, .name = tunnel[0].name};
+	base = base_view(NULL);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		uint32_t n = 0;
+
+		for (uint16_t t = 0; t < STATIC; t++) {
+			struct sa_spec *s = &sa[n];
+
+			if (!cases[i].sa[t])
+				continue;
+			*s = (struct sa_spec){.tunnel = t,
+				.config = {.spi = 0x20000u + t, .outbound = true},
+				.sa = sa_make(0x20000u + t, true)};
+			n++;
+		}
+		v = with(base, STATIC, n);
+		assert_int_equal(v->hop[1].tunnel, cases[i].tunnel);
+		assert_int_equal(v->hop[1].name, tunnel[cases[i].tunnel].name);
+		assert_int_equal(base->hop[1].tunnel, 0);
+		assert_true((v->hop == base->hop) == (cases[i].tunnel == 0));
+		view_free(v);
+		sas_free(n);
+	}
+	view_free(base);
+	memset(&hop[1], 0, sizeof(hop[1]));
+}
+
 int
 main(void)
 {
@@ -357,6 +397,7 @@ main(void)
 		cmocka_unit_test(all_but_tunnels_is_shared),
 		cmocka_unit_test(views_live_as_long_as_somebody_holds_them),
 		cmocka_unit_test(what_does_not_fit_the_base_is_refused),
+		cmocka_unit_test(the_next_tunnel_stands_in),
 		cmocka_unit_test(a_builder_works_from_the_same_base),
 		cmocka_unit_test(microseconds_a_tunnel),
 	};
