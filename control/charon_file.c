@@ -65,7 +65,6 @@ settings_write(FILE *to, const struct cfg_ike_daemon_config *c, const char *revo
 		"\tplugins {\n"
 		"\t\tvici {\n\t\t\tsocket = \"unix://%s\"\n\t\t}\n"
 		"\t\tkernel-isthmus {\n\t\t\tsocket = \"%s\"\n\t\t\trevoked = \"%s\"\n\t\t}\n"
-		"\t\tkernel-netlink {\n\t\t\troam_events = no\n\t\t}\n"
 		"\t}\n",
 		c->vici_socket, c->plugin_socket, revoked);
 	fprintf(to,

@@ -1,8 +1,8 @@
 /* From what charon was told to what it shall know. Loading what is equal changes nothing in charon: SAs of an equal
  * conn live on, so after a reconnection everything is said again.
  *
- * A conn that changed is ended first: its IKE_SA was negotiated for what no longer holds. Of an object that is gone
- * the conn goes before what it used.
+ * A conn that changed is ended first: its IKE_SA was negotiated for what no longer holds, unless all that changed is
+ * where we are. Of an object that is gone the conn goes before what it used.
  */
 #include "control/charon_state.h"
 #include "drivers/log.h"
@@ -110,6 +110,17 @@ same(const struct ike_item *a, const struct ike_item *b)
 	       memcmp(a->message.data, b->message.data, a->message.len) == 0;
 }
 
+/* Only our own address is another: charon tells the peer by MOBIKE once the old one is gone from its interface. */
+static bool
+moved(const struct ike_item *a, const struct ike_item *b)
+{
+	const struct vici_message *m = &a->message, *n = &b->message;
+
+	return a->ours_at == b->ours_at && a->ours_end > a->ours_at && b->ours_end > b->ours_at &&
+	       m->len - a->ours_end == n->len - b->ours_end && memcmp(m->data, n->data, a->ours_at) == 0 &&
+	       memcmp(m->data + a->ours_end, n->data + b->ours_end, m->len - a->ours_end) == 0;
+}
+
 /* ---- leftovers of a life before -------------------------------------------------------- */
 
 struct leftover {
@@ -183,7 +194,7 @@ charon_load(struct charon *c)
 			load_last(c, item, conns);
 		} else if (changed) {
 			conns |= item->kind == IKE_CONN;
-			if (before && item->kind == IKE_CONN)
+			if (before && item->kind == IKE_CONN && !moved(before, item))
 				terminate(c, item->name);
 			load(c, item);
 		}

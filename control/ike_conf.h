@@ -20,6 +20,8 @@ struct ike_item {
 	bool last;                   /* charon must see it behind all others: the conn for whoever fits no other */
 	/* conns only */
 	uint32_t if_id;
+	/* bytes of the message that say where we are: an IKE_SA may go elsewhere (MOBIKE). Equal: it may not */
+	size_t ours_at, ours_end;
 	bool starts;  /* brought up by us, not only by traffic or the peer */
 	bool patient; /* the other end starts, too: it goes first */
 	char **child; /* names of its children; those that `starts` is about */

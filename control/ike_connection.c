@@ -3,8 +3,8 @@
  * Uniqueness is `replace`: a peer that was restarted takes the place of its old self. charon replaces only among
  * conns that are equal in all, so two connections between the same identities are kept apart by their interface ids.
  * Replacing together with a close_action that starts again is how two ends that both initiate delete each other's
- * IKE_SAs for ever: no child has one, nor a dpd_action. control/charon.c brings back what is missing, one end after
- * the other.
+ * IKE_SAs for ever: no child has one, nor a dpd_action. control/charon_watch.c brings back what is missing, one end
+ * after the other, at once where a packet waits for it; with charon's own traps there would be two who start a child.
  */
 #include "control/ike_conf_build.h"
 #include "control/ike_proposal.h"
@@ -134,13 +134,17 @@ offer_of(const struct cfg_connection *x)
 }
 
 static void
-addresses_add(struct vici_message *m, const struct ends *e)
+addresses_add(struct ike_item *item, const struct ends *e, bool mobike)
 {
+	struct vici_message *m = &item->message;
 	char text[ADDRESS_TEXT_MAX];
 
+	item->ours_at = item->ours_end = m->len;
 	vici_list(m, "local_addrs");
 	vici_item(m, "%s", address_text(&e->local, text, sizeof(text)));
 	vici_list_end(m);
+	if (mobike)
+		item->ours_end = m->len;
 	/* a name leads to the peer's address of the moment; the peer itself may come from another one */
 	vici_list(m, "remote_addrs");
 	if (e->fqdn) {
@@ -153,12 +157,14 @@ addresses_add(struct vici_message *m, const struct ends *e)
 }
 
 static void
-conn_add(struct vici_message *m, const struct cfg_connection *x, const struct ends *e, uint32_t if_id)
+conn_add(struct ike_item *item, const struct cfg_connection *x, const struct ends *e)
 {
 	const struct ike_offer offer = offer_of(x);
+	bool mobike = x->ike.mobike && !offer.ikev1;
+	struct vici_message *m = &item->message;
 
 	vici_text(m, "version", "%d", offer.ikev1 ? 1 : 2);
-	addresses_add(m, e);
+	addresses_add(item, e, mobike);
 	vici_list(m, "proposals");
 	ike_proposals_add(m, &offer);
 	vici_list_end(m);
@@ -166,11 +172,11 @@ conn_add(struct vici_message *m, const struct cfg_connection *x, const struct en
 	vici_text(m, "keyingtries", "0");
 	ike_timing_add(m, x->ike.dpd_s, x->ike.ike_life_s ? x->ike.ike_life_s : IKE_LIFE_S);
 	vici_text(m, "encap", x->ike.force_encap ? "yes" : "no");
-	vici_text(m, "mobike", x->ike.mobike && !offer.ikev1 ? "yes" : "no");
+	vici_text(m, "mobike", mobike ? "yes" : "no");
 	vici_text(m, "fragmentation", x->ike.fragmentation ? "yes" : "no");
 	/* the first children's if_ids are this one's, too; and it keeps equal conns apart */
-	vici_text(m, "if_id_in", "%u", if_id);
-	vici_text(m, "if_id_out", "%u", if_id);
+	vici_text(m, "if_id_in", "%u", item->if_id);
+	vici_text(m, "if_id_out", "%u", item->if_id);
 }
 
 /* ---- children ------------------------------------------------------------------------ */
@@ -210,7 +216,7 @@ life_add(struct vici_message *m, const struct cfg_connection *x)
 }
 
 static void
-child_tail_add(struct child *c, bool trap)
+child_tail_add(struct child *c)
 {
 	const struct ike_offer offer = offer_of(c->x);
 	struct vici_message *m = &c->item->message;
@@ -226,7 +232,7 @@ child_tail_add(struct child *c, bool trap)
 	vici_text(m, "replay_window", "%u", c->x->ike.replay_window);
 	vici_text(m, "if_id_in", "%u", c->if_id);
 	vici_text(m, "if_id_out", "%u", c->if_id);
-	vici_text(m, "start_action", trap ? "trap" : "none");
+	vici_text(m, "start_action", "none");
 	vici_text(m, "close_action", "none");
 	vici_text(m, "dpd_action", "clear");
 }
@@ -247,7 +253,7 @@ child_add(struct child *c, const char *name, const struct ip_prefix *local, cons
 	for (uint32_t i = 0; i < n; i++)
 		ike_prefix_add(m, &remote[i]);
 	vici_list_end(m);
-	child_tail_add(c, c->item->starts && !quiet);
+	child_tail_add(c);
 	vici_section_end(m);
 	if (!quiet)
 		ike_child_add(c->b, c->item, name);
@@ -381,7 +387,7 @@ ike_connection_add(struct ike_build *b, uint32_t connection)
 	item->starts = x->ike.mode != MODE_RESPONDER_ONLY;
 	item->patient = is_patient(x, &e);
 	vici_section(&item->message, x->name);
-	conn_add(&item->message, x, &e, child.if_id);
+	conn_add(item, x, &e);
 	auth_add(b, &item->message, x, &e);
 	child.item = item;
 	children_add(&child, b->c);

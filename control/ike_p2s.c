@@ -4,6 +4,9 @@
  * charon chooses among conns that fit by their order, and knows no user before EAP is over: a user's own conn asks
  * for that very EAP identity and is tried first, the common one is the last of all. Fixed addresses are pools of one,
  * and cut out of the common pool's ranges.
+ *
+ * charon does not replace a pool that has an address out, so a pool with other contents has another name: its conns
+ * change with it, and clients that have an address of the old one come again.
  */
 #include "control/ike_conf_build.h"
 #include "control/ike_proposal.h"
@@ -20,10 +23,58 @@ struct site {
 	struct ike_build *b;
 	const struct cfg_gateway *g;
 	uint32_t if_id;
-	uint32_t n_pools; /* common ones */
+	uint32_t n_pools;  /* common ones */
+	uint32_t contents; /* of the common ones, as a digest */
 };
 
 /* ---- pools --------------------------------------------------------------------------- */
+
+/* FNV-1a: goes on from `digest`. */
+static uint32_t
+digest_add(uint32_t digest, const char *text)
+{
+	do {
+		digest = (digest ^ (uint8_t)*text) * 16777619u;
+	} while (*text++ != '\0');
+	return digest;
+}
+
+/* What all pools of the gateway have in common: their DNS servers. */
+static uint32_t
+digest_begin(const struct site *s)
+{
+	uint32_t digest = 2166136261u;
+	char text[ADDRESS_TEXT_MAX];
+
+	for (uint32_t i = 0; i < s->g->p2s.dns.n; i++)
+		digest = digest_add(digest, address_text(&s->g->p2s.dns.p[i].addr, text, sizeof(text)));
+	return digest;
+}
+
+static uint32_t
+user_digest(const struct site *s, const struct cfg_p2s_user *u)
+{
+	char text[ADDRESS_TEXT_MAX];
+
+	return digest_add(digest_begin(s), address_text(&u->address, text, sizeof(text)));
+}
+
+/* Which addresses are common: prefixes, and what users have for themselves. */
+static uint32_t
+common_digest(const struct site *s)
+{
+	const struct cfg_p2s *p = &s->g->p2s;
+	uint32_t digest = digest_begin(s);
+	char text[ADDRESS_TEXT_MAX + 8];
+
+	for (uint32_t i = 0; i < p->pool.n; i++)
+		digest = digest_add(digest, prefix_text(&p->pool.p[i], text, sizeof(text)));
+	for (uint32_t i = 0; i < p->n_users; i++) {
+		if (p->users[i].address.family != IP_NONE)
+			digest = digest_add(digest, address_text(&p->users[i].address, text, sizeof(text)));
+	}
+	return digest;
+}
 
 static void
 pool_add(struct site *s, const char *name, const char *addresses)
@@ -74,7 +125,7 @@ range_add(struct site *s, const struct ip_addr *from, const struct ip_addr *to)
 
 	if (memcmp(from->b, to->b, sizeof(from->b)) > 0)
 		return;
-	snprintf(name, sizeof(name), "p2s-%s:%u", s->g->name, ++s->n_pools);
+	snprintf(name, sizeof(name), "p2s-%s:%08x:%u", s->g->name, s->contents, ++s->n_pools);
 	snprintf(range, sizeof(range), "%s-%s", address_text(from, a, sizeof(a)), address_text(to, b, sizeof(b)));
 	pool_add(s, name, range);
 }
@@ -208,7 +259,7 @@ common_pools_name(struct site *s, struct vici_message *m)
 {
 	vici_list(m, "pools");
 	for (uint32_t i = 1; i <= s->n_pools; i++)
-		vici_item(m, "p2s-%s:%u", s->g->name, i);
+		vici_item(m, "p2s-%s:%08x:%u", s->g->name, s->contents, i);
 	vici_list_end(m);
 }
 
@@ -254,7 +305,7 @@ eap_conn_add(struct site *s, const struct cfg_p2s_user *user)
 	head_add(s, m, "replace");
 	if (user) {
 		vici_list(m, "pools");
-		vici_item(m, "p2s-%s:%s", s->g->name, user->name);
+		vici_item(m, "p2s-%s:%08x:%s", s->g->name, user_digest(s, user), user->name);
 		vici_list_end(m);
 	} else {
 		common_pools_name(s, m);
@@ -287,7 +338,7 @@ user_add(struct site *s, const struct cfg_p2s_user *u)
 	explicit_bzero(password, sizeof(password));
 	if (u->address.family == IP_NONE)
 		return;
-	snprintf(name, sizeof(name), "p2s-%s:%s", s->g->name, u->name);
+	snprintf(name, sizeof(name), "p2s-%s:%08x:%s", s->g->name, user_digest(s, u), u->name);
 	pool_add(s, name, address_text(&u->address, text, sizeof(text)));
 	eap_conn_add(s, u);
 }
@@ -312,6 +363,7 @@ ike_p2s_add(struct ike_build *b, uint32_t gateway)
 		return;
 	ike_private_key_add(b, g->credentials.key_file, g->mark);
 	ike_chain_add(b, g->credentials.certificate, g->mark);
+	s.contents = common_digest(&s);
 	for (uint32_t i = 0; i < g->p2s.pool.n; i++)
 		common_pools_add(&s, &g->p2s.pool.p[i]);
 	if (g->p2s.certificate)

@@ -3,11 +3,14 @@
 
 #include "config/ike_profile.h"
 
+#include <string.h>
+
+/* One that says itself whether sequence numbers are extended is left alone. */
 static void
-add_own(struct vici_message *m, const struct cfg_strings *own)
+add_own(struct vici_message *m, const struct cfg_strings *own, const char *end)
 {
 	for (uint32_t i = 0; i < own->n; i++)
-		vici_item(m, "%s", own->s[i]);
+		vici_item(m, "%s%s", own->s[i], strstr(own->s[i], "esn") ? "" : end);
 }
 
 static void
@@ -29,7 +32,7 @@ ike_proposals_add(struct vici_message *m, const struct ike_offer *o)
 	char text[IKE_PROPOSAL_MAX];
 
 	if (o->ike && o->ike->n > 0) {
-		add_own(m, o->ike);
+		add_own(m, o->ike, "");
 	} else if (o->policy) {
 		ike_policy_ike(o->policy, text, sizeof(text));
 		vici_item(m, "%s", text);
@@ -47,7 +50,7 @@ esp_proposals_add(struct vici_message *m, const struct ike_offer *o)
 	char text[IKE_PROPOSAL_MAX];
 
 	if (o->esp && o->esp->n > 0) {
-		add_own(m, o->esp);
+		add_own(m, o->esp, end);
 	} else if (o->policy) {
 		ike_policy_esp(o->policy, text, sizeof(text));
 		vici_item(m, "%s%s", text, end);

@@ -88,6 +88,10 @@ class Control:
         self.vici.ask("initiate", {"child": child, "ike": ike, "timeout": int(timeout * 1000), "loglevel": -1},
                       timeout=timeout + 15)
 
+    def begin(self, child, ike):
+        """Ask for a child and do not wait."""
+        self.vici.ask("initiate", {"child": child, "ike": ike, "timeout": -1})
+
     def terminate(self, timeout=10, **what):
         """what: child, ike (names), child-id, ike-id; force=True without waiting for the peer."""
         what = {key.replace("_", "-"): value for key, value in what.items()}
@@ -97,6 +101,18 @@ class Control:
         """what: child, ike (names), child-id, ike-id. Returns when it has begun."""
         what = {key.replace("_", "-"): value for key, value in what.items()}
         self.vici.ask("rekey", {**what, **({"reauth": True} if reauth else {})})
+
+    def forge(self, source, target, reqid, remote):
+        """Sends from this source through the SA of the child with this `reqid`, whose selectors do not have it.
+
+        What waits for traffic has the same id, and ESP in userland finds SAs by that. The host needs the address.
+        """
+        self.connection("forged", {"version": "2", "remote_addrs": [remote], "local": {"auth": "pubkey"},
+                                   "remote": {"auth": "pubkey"}, "children": {"forged": child(
+                                       source, target, reqid=str(reqid), start_action="trap")}})
+
+    def unforge(self):
+        self.unload("forged")
 
     def sas(self):
         """IKE SAs as vici lists them: [(name, dict)]. A name comes twice while one replaces another."""

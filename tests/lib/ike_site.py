@@ -36,6 +36,8 @@ class Site:
         self.host = net.Namespace(f"host{number}")
         self.keys = 0
         self.behind_nat = nat is not None
+        # Of the uplink; others count with the next configuration.
+        self.addresses = ["172.16.0.2"] if nat else [outer(number), outer(number, 6)]
         try:
             self.box.cable("hosts", self.host)
             self.host.address("eth0", inner(number) + "/24", inner(number, 6) + "/64")
@@ -72,11 +74,9 @@ class Site:
     def config(self, connections, gateway=None, **more):
         """connections: of connection(). gateway: more of the virtual network gateway. more: whole sections."""
         n = self.number
-        wan = az.uplink("wan", "wan", "172.16.0.2/24", gateway4="172.16.0.1") if self.behind_nat else az.uplink(
-            "wan", "wan", outer(n) + "/24", outer(n, 6) + "/64")
-        publics = [az.public_ip("ip4", "172.16.0.2" if self.behind_nat else outer(n))]
-        if not self.behind_nat:
-            publics.append(az.public_ip("ip6", outer(n, 6)))
+        wan = az.uplink("wan", "wan", *(f"{a}/{64 if ':' in a else 24}" for a in self.addresses),
+                        **({"gateway4": "172.16.0.1"} if self.behind_nat else {}))
+        publics = [az.public_ip("ip6" if ":" in a else "ip4", a) for a in self.addresses]
         appliance = {"ports": [az.port("hosts", "hosts"), az.port("wan", "wan")],
                      "attachments": [az.attach("net/hosts", "hosts")], "uplinks": [wan], **more.pop("appliance", {})}
         return {"virtualNetworks": [az.vnet("net", [space(n), space(n, 6)], [

@@ -185,8 +185,7 @@ who_starts(void **state)
 	assert_null(ike_conf_find(conf, IKE_CONN, "other"));
 	assert_null(ike_conf_find(conf, IKE_KEY, "site"));
 	ike_conf_free(conf);
-	SAYS(SITE("connectionMode: ResponderOnly"), "start_action = none", "!start_action = trap");
-	SAYS(SITE("connectionMode: InitiatorOnly"), "start_action = trap");
+	SAYS(SITE("connectionMode: InitiatorOnly"), "start_action = none", "!start_action = trap");
 }
 
 static void
@@ -197,6 +196,8 @@ lives(void **state)
 		"\t\t\trekey_time = 5s", "\t\t\tlife_time = 65s", "rekey_packets = 1000", "life_packets = 2000",
 		"\n\trekey_time = 10s", "\n\tover_time = 60s");
 	SAYS(SITE("appliance: {esn: on}"), "aes256gcm16-aes128gcm16-esn-noesn");
+	SAYS(SITE("appliance: {esn: on, espProposals: [aes128gcm16, aes256gcm16-noesn]}"), "\taes128gcm16-esn-noesn\n",
+		"\taes256gcm16-noesn\n");
 	SAYS(SITE("connectionProtocol: IKEv1"), "version = 1", "!esn", "mobike = no", "!::/0");
 }
 
