@@ -373,23 +373,28 @@ charon_ask(struct charon *c, const char *command, struct vici_message *m, vici_a
 	return vici_request(c->vici, command, m, done, context);
 }
 
-int
-charon_command(struct charon *c, enum charon_command what, const char *name)
+bool
+charon_hurry(struct charon *c, const char *name)
 {
-	const struct ike_item *item = ike_conf_find(c->wanted, IKE_CONN, name);
-	struct charon_watch *w = item ? charon_watch_find(c, name) : NULL;
+	struct charon_watch *w = charon_watch_find(c, name);
+
+	if (w && vici_connected(c->vici))
+		charon_watch_hurry(w);
+	return w != NULL;
+}
+
+int
+charon_reset(struct charon *c, const char *name)
+{
+	struct charon_watch *w = charon_watch_find(c, name);
 	struct vici_message m = {0};
 
-	if (!item)
+	if (!ike_conf_find(c->wanted, IKE_CONN, name))
 		return -ENOENT;
-	if (w) {
-		w->held = what == CHARON_TERMINATE;
-		w->due_ns = w->held ? 0 : clock_boot_ns();
-	}
 	if (!vici_connected(c->vici))
 		return -ENOTCONN;
-	if (what == CHARON_INITIATE)
-		return w ? 0 : charon_watch_initiate(c, item);
+	if (w)
+		charon_watch_soon(w);
 	vici_text(&m, "ike", "%s", name);
 	vici_text(&m, "timeout", "-1");
 	return vici_request(c->vici, "terminate", &m, NULL, NULL);

@@ -29,6 +29,8 @@ struct charon_hooks {
 	/* ike-updown, child-updown, ike-rekey, child-rekey, and list-sa for whoever asks by charon_ask */
 	void (*event)(void *context, const char *name, const struct vici_body *body);
 	void (*line)(void *context, const char *text); /* of a managed charon's log, beside ours */
+	/* was the child with this inbound SPI begun by our charon? */
+	bool (*initiated)(void *context, uint32_t spi);
 };
 
 enum charon_stop { CHARON_STOP, CHARON_LEAVE }; /* leave: it and its tunnels stay for our successor */
@@ -48,10 +50,12 @@ void charon_stop(struct charon *c, enum charon_stop how);
 bool charon_connected(const struct charon *c);
 /* 0: none, or not known. */
 int charon_pid(const struct charon *c);
-enum charon_command { CHARON_INITIATE, CHARON_TERMINATE };
-/* Of a connection, by its name: brings up its children, or ends its IKE_SAs; one that was terminated is not brought
- * up again by us until it is initiated. -ENOENT, -ENOTCONN, -ENOMEM. */
-int charon_command(struct charon *c, enum charon_command what, const char *name);
+/* Packets wait for this connection, which is not up: what is missing is asked for now, if it is one that starts. False:
+ * it is not. */
+bool charon_hurry(struct charon *c, const char *name);
+/* Ends the IKE_SAs of a connection, by its name; if it starts, it is brought up again from nothing. -ENOENT, -ENOTCONN,
+ * -ENOMEM. */
+int charon_reset(struct charon *c, const char *name);
 /* Any other command of vici, see vici_request. */
 int charon_ask(struct charon *c, const char *command, struct vici_message *m, vici_answer *done, void *context);
 /* What is applied now, NULL. */

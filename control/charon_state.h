@@ -1,5 +1,5 @@
-/* charon's state, shared by charon.c (its life), charon_load.c (what it is told) and charon_watch.c (what is kept
- * up). Internal to them; control thread. */
+/* charon's state, shared by charon.c (its life), charon_load.c (what it is told), charon_watch.c (what is kept up) and
+ * charon_spare.c (what is too much). Internal to them; control thread. */
 #pragma once
 
 #include "control/charon.h"
@@ -11,13 +11,10 @@
 struct charon_watch {
 	const struct ike_item *item; /* of the wanted list */
 	uint32_t children;           /* installed, as far as we heard */
-	bool held;                   /* terminated by command */
 	struct charon_look *look;    /* list-sas is under way */
 	bool busy;                   /* it has an IKE_SA that is not established yet */
-	uint32_t established;        /* IKE_SAs, as the list shows them */
-	uint64_t spare_spi;          /* of the one to end if there are several, with charon's number of it */
-	char spare_id[16];
-	uint64_t due_ns; /* 0: nothing to do */
+	uint64_t due_ns;             /* 0: nothing to do */
+	uint64_t hurried_ns;         /* when packets last waited for it */
 	uint64_t pause_ns;
 };
 
@@ -46,11 +43,27 @@ struct charon {
 /* charon_load.c: from loaded to wanted. After a new connection loaded is NULL. */
 void charon_load(struct charon *c);
 
+/* charon_spare.c: of a list of a connection's SAs, cleared when it was looked at. */
+struct charon_spares {
+	uint32_t established; /* IKE_SAs */
+	uint64_t ike_spi;     /* of the one to end if there are several, with charon's number of it */
+	char ike_id[16];
+	struct charon_spare_child *child;
+	uint32_t n_children;
+};
+
+void charon_spares_ike(struct charon_spares *s, const json_t *sa);
+void charon_spares_child(struct charon *c, struct charon_spares *s, const json_t *child);
+/* Ends one; false: there is none too many. */
+bool charon_spares_end(struct charon *c, const struct ike_item *item, const struct charon_spares *s);
+void charon_spares_clear(struct charon_spares *s);
+
 /* charon_watch.c */
 int charon_watches_make(struct charon *c);
 void charon_watch_event(struct charon *c, const char *name, const struct vici_body *b);
 void charon_watch_connected(struct charon *c);
 void charon_watch_tick(struct charon *c, uint64_t now_ns);
 struct charon_watch *charon_watch_find(struct charon *c, const char *name);
-/* Asks for the children of a connection that are not there. */
-int charon_watch_initiate(struct charon *c, const struct ike_item *item);
+/* Looked at again in a second. */
+void charon_watch_soon(struct charon_watch *w);
+void charon_watch_hurry(struct charon_watch *w);

@@ -13,7 +13,8 @@
 #define SECOND_NS 1000000000ull
 #define PAUSE_MAX_NS (60 * SECOND_NS)
 #define PATIENT_NS (3 * SECOND_NS)
-#define PENDING_MAX 64 /* requests under way: thousands of tunnels come up in turn */
+#define HURRY_NS (3 * SECOND_NS) /* not more often, however many packets wait */
+#define PENDING_MAX 64           /* requests under way: thousands of tunnels come up in turn */
 
 /* ---- watches ------------------------------------------------------------------------- */
 
@@ -77,6 +78,7 @@ charon_watches_make(struct charon *c)
 struct charon_look {
 	struct charon *c;
 	char name[256];
+	struct charon_spares spares;
 	uint32_t n;
 	bool seen[];
 };
@@ -97,40 +99,11 @@ child_take(struct charon_watch *w, const json_t *child)
 	if (!name || !is_installed(child))
 		return;
 	w->children++;
+	charon_spares_child(w->look->c, &w->look->spares, child);
 	for (uint32_t i = 0; i < w->item->n_children && i < w->look->n; i++) {
 		if (strcmp(w->item->child[i], name) == 0)
 			w->look->seen[i] = true;
 	}
-}
-
-/* Two ends that start at once may both succeed. Either end ends the one whose initiator's SPI is higher; who
- * reauthenticates by IKEv1 has two on purpose. */
-static void
-established_take(struct charon_watch *w, const json_t *sa)
-{
-	const char *spi = json_string_value(json_object_get(sa, "initiator-spi"));
-	const char *id = json_string_value(json_object_get(sa, "uniqueid"));
-	const char *version = json_string_value(json_object_get(sa, "version"));
-	uint64_t number = spi ? strtoull(spi, NULL, 16) : 0;
-
-	if (!id || !version || strcmp(version, "2") != 0)
-		return;
-	w->established++;
-	if (w->established > 1 && number < w->spare_spi)
-		return;
-	w->spare_spi = number;
-	snprintf(w->spare_id, sizeof(w->spare_id), "%s", id);
-}
-
-static void
-spare_end(struct charon *c, const struct charon_watch *w)
-{
-	struct vici_message m = {0};
-
-	log_notice("charon", "%s: %u IKE_SAs at once, number %s is ended", w->item->name, w->established, w->spare_id);
-	vici_text(&m, "ike-id", "%s", w->spare_id);
-	vici_text(&m, "timeout", "-1");
-	vici_request(c->vici, "terminate", &m, NULL, NULL);
 }
 
 static void
@@ -142,18 +115,36 @@ list_take(struct charon_watch *w, const json_t *sa)
 	if (state && (strcmp(state, "CREATED") == 0 || strcmp(state, "CONNECTING") == 0))
 		w->busy = true;
 	if (state && strcmp(state, "ESTABLISHED") == 0)
-		established_take(w, sa);
+		charon_spares_ike(&w->look->spares, sa);
 	json_object_foreach(children, name, child) child_take(w, child);
+}
+
+void
+charon_watch_soon(struct charon_watch *w)
+{
+	w->pause_ns = SECOND_NS;
+	w->due_ns = clock_boot_ns() + SECOND_NS;
+}
+
+/* Whoever has to be patient stays so. */
+void
+charon_watch_hurry(struct charon_watch *w)
+{
+	uint64_t now_ns = clock_boot_ns(), due_ns = now_ns + (w->item->patient ? PATIENT_NS : 0);
+
+	if (w->look || (w->hurried_ns && now_ns - w->hurried_ns < HURRY_NS))
+		return;
+	w->hurried_ns = now_ns;
+	if (w->due_ns == 0 || w->due_ns > due_ns)
+		w->due_ns = due_ns;
 }
 
 static void
 up_take(struct charon_watch *w)
 {
 	w->children++;
-	if (w->children <= w->item->n_children || w->due_ns != 0)
-		return;
-	w->pause_ns = SECOND_NS;
-	w->due_ns = clock_boot_ns() + SECOND_NS;
+	if (w->children > w->item->n_children && w->due_ns == 0)
+		charon_watch_soon(w);
 }
 
 static void
@@ -162,10 +153,8 @@ down_take(struct charon_watch *w, const json_t *sa, bool child)
 	uint32_t gone = child ? (uint32_t)json_object_size(json_object_get(sa, "child-sas")) : 0;
 
 	w->children -= gone < w->children ? gone : w->children;
-	if (w->due_ns == 0) {
-		w->pause_ns = SECOND_NS;
-		w->due_ns = clock_boot_ns() + SECOND_NS;
-	}
+	if (w->due_ns == 0)
+		charon_watch_soon(w);
 }
 
 void
@@ -209,16 +198,6 @@ child_initiate(struct charon *c, const struct ike_item *item, uint32_t child)
 	return vici_request(c->vici, "initiate", &m, NULL, NULL);
 }
 
-int
-charon_watch_initiate(struct charon *c, const struct ike_item *item)
-{
-	int r = 0;
-
-	for (uint32_t i = 0; r == 0 && i < item->n_children; i++)
-		r = child_initiate(c, item, i);
-	return r;
-}
-
 /* As many as are missing, of those that were not seen: at the peer's side of a connection all children may bear the
  * name of the first that fits. */
 static void
@@ -252,13 +231,14 @@ on_listed(void *context, int result, const struct vici_body *answer)
 	if (w && w->look == l) {
 		w->look = NULL;
 		again_later(w);
-		if (result == 0 && w->established > 1)
-			spare_end(l->c, w);
+		if (result == 0 && charon_spares_end(l->c, w->item, &l->spares))
+			w->pause_ns = SECOND_NS;
 		else if (result == 0 && w->children >= w->item->n_children)
 			w->due_ns = 0;
-		else if (result == 0 && !w->held && !w->busy)
+		else if (result == 0 && !w->busy)
 			missing_initiate(l->c, w, l);
 	}
+	charon_spares_clear(&l->spares);
 	free(l);
 }
 
@@ -280,7 +260,6 @@ look(struct charon *c, struct charon_watch *w)
 	}
 	w->children = 0;
 	w->busy = false;
-	w->established = 0;
 	w->look = l;
 }
 
@@ -300,7 +279,7 @@ charon_watch_tick(struct charon *c, uint64_t now_ns)
 	for (uint32_t i = 0; i < c->n_watches && vici_pending(c->vici) < PENDING_MAX; i++) {
 		struct charon_watch *w = &c->watch[i];
 
-		if (w->due_ns != 0 && now_ns >= w->due_ns && !w->look && !w->held)
+		if (w->due_ns != 0 && now_ns >= w->due_ns && !w->look)
 			look(c, w);
 	}
 }

@@ -1,5 +1,6 @@
 #include "control/events.h"
 
+#include "control/charon.h"
 #include "control/daemon.h"
 #include "control/sa_store.h"
 #include "drivers/log.h"
@@ -25,8 +26,10 @@ static void
 tunnel_miss(void *daemon, const struct tunnel_miss *m)
 {
 	struct daemon *d = daemon;
+	const char *connection = ike_store_tunnel(d->ike, m->name);
 
-	ike_store_miss(d->ike, m);
+	if (!connection || !d->charon || !charon_hurry(d->charon, connection))
+		ike_store_miss(d->ike, m);
 }
 
 static bool

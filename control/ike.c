@@ -116,10 +116,18 @@ namespace_fd(void *daemon)
 	return local_net_fd(d->local);
 }
 
+static bool
+initiated(void *daemon, uint32_t spi)
+{
+	const struct daemon *d = daemon;
+
+	return ike_store_initiated(d->ike, spi);
+}
+
 static int
 charon_begin(struct daemon *d, char *error, size_t n)
 {
-	const struct charon_hooks hooks = {.context = d};
+	const struct charon_hooks hooks = {.context = d, .initiated = initiated};
 
 	return charon_create(&d->loop, &d->world->config->appliance, &hooks, namespace_fd, &d->charon, error, n);
 }

@@ -132,6 +132,14 @@ peer_of_tunnel(const struct ike_store *s, uint32_t name)
 	return NULL;
 }
 
+const char *
+ike_store_tunnel(const struct ike_store *s, uint32_t name)
+{
+	const struct ike_peer *p = peer_of_tunnel(s, name);
+
+	return p ? p->name : NULL;
+}
+
 void
 ike_store_miss(struct ike_store *s, const struct tunnel_miss *m)
 {

@@ -43,7 +43,7 @@ ike_sa_by_spi(const struct ike_store *s, uint32_t spi, bool outbound, uint32_t n
 {
 	struct ike_sa *sa = *bucket_of((struct ike_store *)(uintptr_t)s, spi);
 
-	while (sa && !(sa->id.spi == spi && sa->outbound == outbound && sa->name == name))
+	while (sa && !(sa->id.spi == spi && sa->outbound == outbound && (name == NAME_NONE || sa->name == name)))
 		sa = sa->hash_next;
 	return sa;
 }
@@ -145,6 +145,7 @@ sa_new(struct ike_store *s, const struct ike_sa_add *a)
 	*sa = (struct ike_sa){.peer = p,
 		.id = a->id,
 		.outbound = !(a->flags & IKE_INBOUND),
+		.initiated = (a->flags & IKE_INITIATOR) != 0,
 		.reqid = a->reqid,
 		.added_ns = clock_boot_ns(),
 		.soft_ns = a->soft_deadline_ns,

@@ -204,7 +204,8 @@ ike_store_sas(struct ike_store *s, struct sas_spec *out)
 static struct ike_sa_info
 info_of(const struct ike_sa *sa)
 {
-	return (struct ike_sa_info){.peer_name = sa->peer->name,
+	return (struct ike_sa_info){.name = sa->name,
+		.tunnel = sa->peer->name_tunnel,
 		.spi = sa->id.spi,
 		.reqid = sa->reqid,
 		.outbound = sa->outbound,
@@ -223,19 +224,35 @@ info_of(const struct ike_sa *sa)
 		.identity = sa->identity};
 }
 
-void
-ike_store_each(const struct ike_store *s, uint32_t if_id, void (*each)(void *context, const struct ike_sa_info *sa),
-	void *context)
+static void
+peer_each(const struct ike_peer *p, ike_store_look *each, void *context)
 {
-	for (uint32_t i = 0; i < PEER_BUCKETS; i++) {
-		for (const struct ike_peer *p = s->peer[i]; p; p = p->hash_next) {
-			if (if_id && p->if_id != if_id)
-				continue;
-			for (const struct ike_sa *sa = p->sas; sa; sa = sa->next) {
-				struct ike_sa_info info = info_of(sa);
+	for (const struct ike_sa *sa = p->sas; sa; sa = sa->next) {
+		struct ike_sa_info info = info_of(sa);
 
-				each(context, &info);
-			}
-		}
+		each(context, &info);
 	}
+}
+
+bool
+ike_store_initiated(const struct ike_store *s, uint32_t spi)
+{
+	const struct ike_sa *sa = ike_sa_by_spi(s, spi, false, NAME_NONE);
+
+	return sa && sa->initiated;
+}
+
+void
+ike_store_each(const struct ike_store *s, ike_store_look *each, void *context)
+{
+	for (uint32_t i = 0; i < PEER_BUCKETS; i++)
+		for (const struct ike_peer *p = s->peer[i]; p; p = p->hash_next)
+			peer_each(p, each, context);
+}
+
+void
+ike_store_connection_each(const struct ike_store *s, uint32_t connection, ike_store_look *each, void *context)
+{
+	if (connection < s->n_connections && s->connection[connection])
+		peer_each(s->connection[connection], each, context);
 }

@@ -22,6 +22,7 @@ ike_fault_name(enum ike_fault f)
 		[IKE_FAULT_VIRTUAL_IP] = "virtual address",
 		[IKE_FAULT_CERTIFICATE] = "certificate",
 		[IKE_FAULT_MALFORMED] = "malformed message",
+		[IKE_FAULT_DEAD_PEER] = "dead peer",
 	};
 
 	return (size_t)f < sizeof(name) / sizeof(*name) ? name[f] : name[IKE_FAULT_OTHER];

@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <time.h>
 
-#define IKE_FAULT_COUNT (IKE_FAULT_MALFORMED + 1)
+#define IKE_FAULT_COUNT (IKE_FAULT_DEAD_PEER + 1)
 
 /* One kind of fault of one peer. */
 struct ike_fault_record {
@@ -31,6 +31,7 @@ struct ike_status {
 	uint64_t established_ns; /* CLOCK_BOOTTIME of the same, 0 = never */
 	uint64_t lost_ns;        /* when they went, 0 = they did not */
 	uint64_t rekeyed, reconnected;
+	time_t rekeyed_last;          /* of children, 0 = never */
 	uint32_t inbound, outbound;   /* SAs now */
 	uint64_t bytes_in, bytes_out; /* of SAs that are gone */
 	uint64_t packets_in, packets_out;

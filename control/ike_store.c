@@ -76,6 +76,7 @@ child_state(struct ike_store *s, const struct ike_child_state *n)
 	if (!p || n->up != 2)
 		return;
 	p->status.rekeyed++;
+	p->status.rekeyed_last = time(NULL);
 	for (struct ike_sa *sa = p->sas; sa; sa = sa->next)
 		if (sa->outbound && sa->id.spi == n->old_out)
 			sa->superseded = true;

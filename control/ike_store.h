@@ -44,7 +44,10 @@ int ike_store_bind(struct ike_store *s, const struct world *w);
 /* Lifetimes, reservations, leftovers of a charon that died; ten times a second. */
 void ike_store_tick(struct ike_store *s, uint64_t now_ns);
 void ike_store_sa_event(struct ike_store *s, const struct sa_event *e);
+/* A packet found no SA: asks charon for one, if it set a trap for such packets. */
 void ike_store_miss(struct ike_store *s, const struct tunnel_miss *m);
+/* The connection of a tunnel's name id; NULL: it is not negotiated here. */
+const char *ike_store_tunnel(const struct ike_store *s, uint32_t name);
 
 /* ---- publishing ----------------------------------------------------------------------- */
 
@@ -61,7 +64,7 @@ void ike_store_seen(struct ike_store *s, uint64_t change);
 /* ---- looking -------------------------------------------------------------------------- */
 
 struct ike_sa_info {
-	const char *peer_name; /* of the connection or gateway */
+	uint32_t name, tunnel; /* name ids */
 	uint32_t spi, reqid;
 	bool outbound, superseded, visible;
 	uint8_t resource;
@@ -74,11 +77,14 @@ struct ike_sa_info {
 	const char *identity; /* the peer's, as IKE proved it */
 };
 
+/* Was the inbound SA of this SPI negotiated on our charon's initiative? */
+bool ike_store_initiated(const struct ike_store *s, uint32_t spi);
 /* By connection's index in the bound world; NULL: it does not use IKE here. */
 const struct ike_status *ike_store_connection(const struct ike_store *s, uint32_t connection);
 const struct ike_status *ike_store_gateway(const struct ike_store *s, uint32_t gateway);
-/* SAs of one peer (if_id), or of all (0). */
-void ike_store_each(const struct ike_store *s, uint32_t if_id,
-	void (*each)(void *context, const struct ike_sa_info *sa), void *context);
-/* Alerts that belong to no connection, newest first: strangers, and peers before their configuration was chosen. */
+typedef void ike_store_look(void *context, const struct ike_sa_info *sa);
+/* All SAs, or those of a connection, the newest first. */
+void ike_store_each(const struct ike_store *s, ike_store_look *each, void *context);
+void ike_store_connection_each(const struct ike_store *s, uint32_t connection, ike_store_look *each, void *context);
+/* Alerts that belong to no connection, in no order: strangers, and peers before their configuration was chosen. */
 const struct ike_fault_record *ike_store_strangers(const struct ike_store *s, uint32_t *n);

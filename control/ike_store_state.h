@@ -14,6 +14,7 @@ struct ike_sa {
 	struct ike_peer *peer;
 	struct ike_sa_id id; /* as charon calls it now */
 	bool outbound, superseded, orphan;
+	bool initiated;       /* by our charon */
 	struct cfg_sa config; /* without keys */
 	struct ip_addr local, remote;
 	struct selector_spec *selector; /* ours and theirs in pairs */
@@ -93,6 +94,7 @@ void ike_sas_orphan(struct ike_store *s);
 void ike_sa_expire(struct ike_store *s, struct ike_sa *sa, bool hard);
 /* Some deadlines of all. */
 void ike_sas_tick(struct ike_store *s, uint64_t now_ns);
+/* name: of the SA, or NAME_NONE for any. */
 struct ike_sa *ike_sa_by_spi(const struct ike_store *s, uint32_t spi, bool outbound, uint32_t name);
 /* All, without a word: no worker runs any more. */
 void ike_sas_leave(struct ike_store *s);

@@ -21,6 +21,8 @@
 #define EAGER_NS 100000 /* for a while after the last punted packet: its answer may be near */
 #define EAGER_ROUNDS 20
 #define TICK_NS 100000000
+/* How long a stop goes on with what is still to do once all is over. */
+#define LAST_NS 100000000
 
 static void
 signals_make(sigset_t *set)
@@ -183,7 +185,10 @@ loop_serve(struct loop *l, bool (*over)(void *context), void *context, uint64_t 
 	uint64_t end = clock_boot_ns() + timeout_ns;
 	bool packets;
 
-	while ((serve_round(l, IDLE_NS, &packets) || !over(context)) && clock_boot_ns() < end)
+	while (!over(context) && clock_boot_ns() < end)
+		serve_round(l, IDLE_NS, &packets);
+	end = clock_boot_ns() + LAST_NS;
+	while (serve_round(l, IDLE_NS, &packets) && clock_boot_ns() < end)
 		;
 }
 

@@ -42,5 +42,6 @@ void loop_remove(struct loop *l, struct loop_source *s);
 /* Until SIGTERM, SIGINT, SIGUSR2 or loop_stop. */
 void loop_run(struct loop *l);
 void loop_stop(struct loop *l);
-/* For what has to happen behind a stop: rounds go on until it is over and nothing is left to do, or the time is up. */
+/* For what has to happen behind a stop: rounds go on until it is over or the time is up, then for a moment while
+ * there is something left to do. */
 void loop_serve(struct loop *l, bool (*over)(void *context), void *context, uint64_t timeout_ns);

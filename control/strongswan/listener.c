@@ -110,8 +110,11 @@ alert(listener_t *this, ike_sa_t *ike_sa, alert_t kind, va_list args)
 {
 	struct ike_alert a = {.alert = kind};
 
-	if (fault_of_alert(&a, kind, args))
-		tell_alert(ike_sa, &a);
+	if (!fault_of_alert(&a, kind, args))
+		return true;
+	if (a.fault == IKE_FAULT_TIMEOUT && ike_sa && ike_sa->get_state(ike_sa) != IKE_CONNECTING)
+		a.fault = IKE_FAULT_DEAD_PEER;
+	tell_alert(ike_sa, &a);
 	return true;
 }
 

@@ -203,7 +203,7 @@ enum ike_fault {
 	IKE_FAULT_PEER_AUTH,   /* we refused the peer: key, certificate, identity */
 	IKE_FAULT_ADDRESS,     /* the peer's name has no address */
 	IKE_FAULT_UNREACHABLE, /* no answer to the first message */
-	IKE_FAULT_TIMEOUT,     /* no answer any more: retransmits ran out */
+	IKE_FAULT_TIMEOUT,     /* no answer any more while the IKE_SA was being set up */
 	IKE_FAULT_HALF_OPEN,   /* an exchange that the peer began and did not end */
 	IKE_FAULT_PROPOSAL_IKE,
 	IKE_FAULT_PROPOSAL_CHILD,
@@ -214,6 +214,7 @@ enum ike_fault {
 	IKE_FAULT_VIRTUAL_IP,
 	IKE_FAULT_CERTIFICATE,
 	IKE_FAULT_MALFORMED,
+	IKE_FAULT_DEAD_PEER, /* no answer any more, of a peer whose IKE_SA was up */
 };
 
 struct ike_expire {
