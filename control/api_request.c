@@ -140,6 +140,7 @@ text_take(const struct parameter *p, const char *text, struct argument *a)
 	case PARAMETER_TEXT:
 	case PARAMETER_VNET:
 	case PARAMETER_PORT:
+	case PARAMETER_CONNECTION:
 		r = text[0] != '\0' ? 0 : -EINVAL;
 		break;
 	case PARAMETER_NUMBER:

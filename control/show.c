@@ -64,6 +64,19 @@ prefix_json(const struct ip_prefix *p)
 }
 
 json_t *
+time_json(time_t t)
+{
+	struct tm utc;
+	char text[32];
+
+	if (t == 0)
+		return json_null();
+	gmtime_r(&t, &utc);
+	strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
+	return json_string(text);
+}
+
+json_t *
 mac_json(const struct mac_addr *m)
 {
 	char text[ADDRESS_TEXT_MAX];

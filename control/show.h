@@ -8,6 +8,8 @@
 #include "control/api_request.h"
 #include "control/world.h"
 
+#include <time.h>
+
 /* The world to speak of. */
 struct show {
 	const struct world *world;
@@ -33,6 +35,7 @@ const char *show_iface(const struct show *s, uint16_t iface);
 json_t *address_json(const struct ip_addr *a); /* "" for family 0 */
 json_t *prefix_json(const struct ip_prefix *p);
 json_t *mac_json(const struct mac_addr *m);
+json_t *time_json(time_t t); /* UTC by RFC 3339, null for 0 */
 /* A name id as text, null for NAME_NONE. */
 json_t *name_json(const struct names *names, uint32_t id);
 /* "nsg/securityRules/rule" -> its NSG and the vendor's "securityRules/rule" beside it. */

@@ -11,19 +11,6 @@
 #include <unistd.h>
 
 static json_t *
-time_json(time_t t)
-{
-	struct tm utc;
-	char text[32];
-
-	if (t == 0)
-		return json_null();
-	gmtime_r(&t, &utc);
-	strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
-	return json_string(text);
-}
-
-static json_t *
 configuration_json(const struct daemon *d)
 {
 	const struct config *c = d->world->config;

@@ -16,6 +16,7 @@ static const char *const directions[] = {"in", "out", NULL};
 #define ENDPOINT .kind = PARAMETER_ENDPOINT, .value = "IP:PORT"
 #define PROTOCOL .kind = PARAMETER_PROTOCOL, .value = "TCP|UDP|ICMP|NUMBER"
 #define VNET .kind = PARAMETER_VNET, .value = "VNET", .positional = true
+#define CONNECTION .kind = PARAMETER_CONNECTION, .value = "NAME", .positional = true
 #define PORT .kind = PARAMETER_NUMBER, .value = "PORT", .min = 1, .max = 65535
 #define NUMBER(from, to, without) .kind = PARAMETER_NUMBER, .min = from, .max = to, .fallback = without
 #define FILE_NAME .kind = PARAMETER_FILE, .value = "FILE", .positional = true
@@ -78,6 +79,16 @@ static const struct parameter ip_flow[] = {
 	{0},
 };
 
+static const struct parameter connection[] = {
+	{"name", CONNECTION, .required = true, .help = "the connection's name"},
+	{0},
+};
+
+static const struct parameter troubleshooting[] = {
+	{"resource", CONNECTION, .help = "only this connection or virtual network gateway"},
+	{0},
+};
+
 static const struct parameter flow_list[] = {
 	{"subnet", SUBNET, .help = "only flows judged by this subnet's rules"},
 	{"address", PREFIX, .help = "only flows with an end in it"},
@@ -136,6 +147,13 @@ const struct verb_info verbs[VERB_COUNT] = {
 	[VERB_NEXT_HOP] = {"next-hop", "where the compiled routes send a packet", true, next_hop},
 	[VERB_IP_FLOW] = {"ip-flow", "whether the compiled rules let a new flow pass, and which says so", true,
 		ip_flow},
+	[VERB_CONNECTION_LIST] = {"connection list", "VPN connections: status, peer, bytes", false, none},
+	[VERB_CONNECTION_SHOW] = {"connection show", "one connection: status, tunnel, IKE, security associations",
+		false, connection},
+	[VERB_CONNECTION_RESET] = {"connection reset", "end a connection's IKE_SA; it is set up again from nothing",
+		false, connection},
+	[VERB_TROUBLESHOOT] = {"vpn troubleshoot", "what is wrong with gateways and connections, and the evidence",
+		false, troubleshooting},
 	[VERB_SA_LIST] = {"sa list", "security associations and their counters", false, none},
 	[VERB_FLOW_LIST] = {"flow list", "flows that the rules have let in", false, flow_list},
 	[VERB_NEIGHBOUR_LIST] = {"neighbour list", "neighbours: ARP, ND and static", false, neighbour_list},
@@ -218,6 +236,7 @@ parameter_kind_text(enum parameter_kind kind)
 	case PARAMETER_TEXT:
 	case PARAMETER_VNET:
 	case PARAMETER_PORT:
+	case PARAMETER_CONNECTION:
 		return "a name";
 	case PARAMETER_FILE:
 		return "an absolute path";

@@ -20,6 +20,10 @@ enum verb {
 	VERB_EFFECTIVE_ROUTES,
 	VERB_NEXT_HOP,
 	VERB_IP_FLOW,
+	VERB_CONNECTION_LIST,
+	VERB_CONNECTION_SHOW,
+	VERB_CONNECTION_RESET,
+	VERB_TROUBLESHOOT,
 	VERB_SA_LIST,
 	VERB_FLOW_LIST,
 	VERB_NEIGHBOUR_LIST,
@@ -31,18 +35,19 @@ enum verb {
 };
 
 enum parameter_kind {
-	PARAMETER_TEXT,     /* a name of a resource */
-	PARAMETER_FILE,     /* the command makes it absolute: the daemon has another working directory */
-	PARAMETER_VNET,     /* name, completed from the VNets */
-	PARAMETER_PORT,     /* name, completed from the ports */
-	PARAMETER_SUBNET,   /* VNET/SUBNET */
-	PARAMETER_ADDRESS,  /* IP */
-	PARAMETER_PREFIX,   /* IP or IP/LENGTH */
-	PARAMETER_ENDPOINT, /* IP, IP:PORT or [IPV6]:PORT */
-	PARAMETER_CHOICE,   /* one of `choices` */
-	PARAMETER_PROTOCOL, /* TCP, UDP, ICMP, ESP, AH or a number */
-	PARAMETER_NUMBER,   /* min..max */
-	PARAMETER_FLAG,     /* true when given */
+	PARAMETER_TEXT,       /* a name of a resource */
+	PARAMETER_FILE,       /* the command makes it absolute: the daemon has another working directory */
+	PARAMETER_VNET,       /* name, completed from the VNets */
+	PARAMETER_PORT,       /* name, completed from the ports */
+	PARAMETER_CONNECTION, /* name, completed from the connections */
+	PARAMETER_SUBNET,     /* VNET/SUBNET */
+	PARAMETER_ADDRESS,    /* IP */
+	PARAMETER_PREFIX,     /* IP or IP/LENGTH */
+	PARAMETER_ENDPOINT,   /* IP, IP:PORT or [IPV6]:PORT */
+	PARAMETER_CHOICE,     /* one of `choices` */
+	PARAMETER_PROTOCOL,   /* TCP, UDP, ICMP, ESP, AH or a number */
+	PARAMETER_NUMBER,     /* min..max */
+	PARAMETER_FLAG,       /* true when given */
 };
 
 #define VERB_PARAMETERS_MAX 10

@@ -94,6 +94,8 @@ offer_value(const struct completion *c, const struct parameter *p)
 		offer_names(c, "vnet list");
 	if (p->kind == PARAMETER_PORT)
 		offer_names(c, "port list");
+	if (p->kind == PARAMETER_CONNECTION)
+		offer_names(c, "connection list");
 }
 
 /* ---- words and options -------------------------------------------------------------- */

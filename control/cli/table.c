@@ -45,6 +45,14 @@ static const struct column sas[] = {C("SA", "name"), C("DIR", "direction"), C("R
 	C("ENCRYPTION", "encryption"), C("INTEGRITY", "integrity"), {"ESN", "esn", CELL_YES}, C("STATE", "state"),
 	C("PACKETS", "counters.packets"), C("BYTES", "counters.bytes"), C("SEQUENCE", "counters.sequence"),
 	C("DROPS", "counters.drops"), C("IDLE", "counters.idleSeconds"), {0}};
+static const struct column connections[] = {C("CONNECTION", "name"), C("TYPE", "connectionType"),
+	C("STATUS", "connectionStatus"), C("LOCAL", "appliance.state.localAddress"),
+	C("REMOTE", "appliance.state.remoteAddress"), C("KEYS", "appliance.state.keys"),
+	C("SINCE", "appliance.state.ikeEstablishedUtcTime"), C("REKEYS", "appliance.state.rekeys"),
+	C("BYTES-IN", "ingressBytesTransferred"), C("BYTES-OUT", "egressBytesTransferred"),
+	C("LAST-FAULT", "appliance.state.lastFault.fault"), {0}};
+static const struct column faults[] = {C("RESOURCE", "resource"), C("TYPE", "resourceType"), C("FAULT", "id"),
+	C("REASON", "reasonType"), C("SUMMARY", "summary"), {0}};
 static const struct column flows[] = {C("SUBNET", "subnet"), C("DIR", "direction"), C("PROTO", "protocol"),
 	C("SOURCE", "source"), C("PORT", "sourcePort"), C("DESTINATION", "destination"), C("PORT", "destinationPort"),
 	C("TCP", "tcpState"), C("IDLE", "idleSeconds"), C("TIMEOUT", "timeoutSeconds"), C("RULE", "rule"), {0}};
@@ -322,6 +330,37 @@ rates_print(const json_t *result, FILE *to)
 }
 
 static void
+list_print(const struct column *columns, const json_t *list, FILE *to)
+{
+	if (json_array_size(list) > 0)
+		rows_print(columns, list, to);
+	else
+		fputs("none\n", to);
+}
+
+/* The table, and for each that is not well the evidence below it. */
+static void
+troubleshoot_print(const json_t *result, FILE *to)
+{
+	json_t *list = json_object_get(result, "results"), *row;
+	size_t i;
+
+	list_print(faults, list, to);
+	json_array_foreach(list, i, row)
+	{
+		if (json_array_size(json_object_get(row, "evidence")) +
+				json_array_size(json_object_get(row, "recommendedActions")) ==
+			0)
+			continue;
+		fputc('\n', to);
+		table_print_text(json_string_value(json_object_get(row, "resource")), to);
+		fputs(":\n", to);
+		tree_print(json_object_get(row, "evidence"), 1, to);
+		tree_print(json_object_get(row, "recommendedActions"), 1, to);
+	}
+}
+
+static void
 status_print(const json_t *result, FILE *to)
 {
 	json_t *copy = json_deep_copy(result), *configuration = json_object_get(copy, "configuration");
@@ -335,15 +374,6 @@ status_print(const json_t *result, FILE *to)
 	}
 	json_decref(list);
 	json_decref(copy);
-}
-
-static void
-list_print(const struct column *columns, const json_t *list, FILE *to)
-{
-	if (json_array_size(list) > 0)
-		rows_print(columns, list, to);
-	else
-		fputs("none\n", to);
 }
 
 void
@@ -367,6 +397,15 @@ table_print(enum verb verb, const json_t *result, FILE *to)
 		break;
 	case VERB_IP_FLOW:
 		tree_and_rows(result, "path", path_steps, to);
+		break;
+	case VERB_CONNECTION_LIST:
+		list_print(connections, result, to);
+		break;
+	case VERB_CONNECTION_SHOW:
+		tree_and_rows(result, "securityAssociations", sas, to);
+		break;
+	case VERB_TROUBLESHOOT:
+		troubleshoot_print(result, to);
 		break;
 	case VERB_SA_LIST:
 		list_print(sas, result, to);
@@ -397,6 +436,7 @@ table_print(enum verb verb, const json_t *result, FILE *to)
 	case VERB_VNET_SHOW:
 	case VERB_PEERING_SHOW:
 	case VERB_NEXT_HOP:
+	case VERB_CONNECTION_RESET:
 	case VERB_TRACE:
 	case VERB_COUNT:
 		tree_print(result, 0, to);

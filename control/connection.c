@@ -1,0 +1,94 @@
+#include "control/connection.h"
+
+#include "control/daemon.h"
+
+/* ---- counting ------------------------------------------------------------------------- */
+
+static void
+sa_count(struct connection_state *s, const struct sa *sa, bool outbound)
+{
+	struct sa_counters c;
+
+	sa_counters_read(sa, &c);
+	*(outbound ? &s->bytes_out : &s->bytes_in) += c.bytes;
+	*(outbound ? &s->packets_out : &s->packets_in) += c.packets;
+	if (!c.exhausted && !c.hard_expired)
+		*(outbound ? &s->outbound : &s->inbound) += 1;
+}
+
+static void
+negotiated_count(void *state, const struct ike_sa_info *sa)
+{
+	sa_count(state, sa->sa, sa->outbound);
+}
+
+/* Given by hand. */
+static void
+configured_count(struct connection_state *s, const struct view_spec *spec, uint16_t tunnel)
+{
+	for (uint32_t i = 0; i < spec->n_sas; i++)
+		if (spec->sa[i].tunnel == tunnel && spec->sa[i].sa)
+			sa_count(s, spec->sa[i].sa, spec->sa[i].config.outbound);
+}
+
+/* ---- state ---------------------------------------------------------------------------- */
+
+static enum connection_status
+status_of(const struct connection_state *s)
+{
+	if (!s->here || !s->service)
+		return CONNECTION_UNKNOWN;
+	if (s->inbound && s->outbound)
+		return CONNECTION_CONNECTED;
+	return s->ike && s->ike->established_ns == 0 ? CONNECTION_CONNECTING : CONNECTION_NOT_CONNECTED;
+}
+
+static void
+negotiated(const struct daemon *d, uint32_t connection, struct connection_state *s)
+{
+	s->service = ike_store_synced(d->ike);
+	s->bytes_in = s->ike->bytes_in;
+	s->bytes_out = s->ike->bytes_out;
+	s->packets_in = s->ike->packets_in;
+	s->packets_out = s->ike->packets_out;
+	if (s->ike->ike_up) {
+		s->local = s->ike->local;
+		s->remote = s->ike->remote;
+	}
+	ike_store_connection_each(d->ike, connection, negotiated_count, s);
+}
+
+void
+connection_state(const struct daemon *d, uint32_t connection, struct connection_state *out)
+{
+	const struct view_spec *spec = &d->world->spec;
+	uint16_t tunnel = d->world->tunnel[connection];
+
+	*out = (struct connection_state){.here = tunnel != TUNNEL_NONE, .service = true};
+	if (!out->here)
+		return;
+	out->uplink_port = spec->iface[spec->tunnel[tunnel].uplink].port;
+	out->local = spec->tunnel[tunnel].local;
+	out->remote = spec->tunnel[tunnel].remote;
+	configured_count(out, spec, tunnel);
+	out->ike = ike_store_connection(d->ike, connection);
+	if (out->ike)
+		negotiated(d, connection, out);
+	out->status = status_of(out);
+}
+
+const char *
+connection_status_name(enum connection_status s)
+{
+	switch (s) {
+	case CONNECTION_UNKNOWN:
+		break;
+	case CONNECTION_CONNECTING:
+		return "Connecting";
+	case CONNECTION_CONNECTED:
+		return "Connected";
+	case CONNECTION_NOT_CONNECTED:
+		return "NotConnected";
+	}
+	return "Unknown";
+}
