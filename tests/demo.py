@@ -3,7 +3,7 @@
 
         web ── shop/web ──────┐                                ┌── plant/floor ── floor
       batch ── shop/batch ──┐ │                                │
-                          demo-east ════ tunnel (ESP) ════ demo-west
+                          demo-east ══ tunnel (IKE, ESP) ══ demo-west
          db ── data/db ─────┘ │
         nva ── data/inspection┘      shop and data are peered; batch reaches db through the nva
 
@@ -25,6 +25,7 @@ sys.dont_write_bytecode = True
 
 from lib import net
 from lib.capture import Capture
+from lib.pki import write
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 HOSTS = {  # name: (appliance, port there, address, its gateway)
@@ -43,6 +44,8 @@ class Demo:
         self.folder = tempfile.mkdtemp(prefix=f"isthmus-demo-{os.getpid()}-")
         self.space = {}
         self.daemons = {}
+        self.key = os.urandom(24).hex()
+        self.wire = None
         self.failed = []
 
     # The stage
@@ -62,10 +65,22 @@ class Demo:
         self.space["nva"].run("sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv4.conf.all.send_redirects=0",
                               "net.ipv4.conf.eth0.send_redirects=0")
 
+    def configure(self, name, key):
+        """An appliance's folder: the example, and beside it the shared key that it names."""
+        folder = os.path.join(self.folder, name)
+        os.makedirs(folder, exist_ok=True)
+        shutil.copy(os.path.join(ROOT, "config", "examples", f"demo-{name}.yaml"), folder)
+        write(folder, "psk", key.encode() + b"\n")
+        return os.path.join(folder, f"demo-{name}.yaml")
+
     def start_daemons(self):
+        if not glob.glob(os.path.join(self.build, "control", "strongswan", "*.so")):
+            raise net.Failed("charon's plugin was not built, so IKE has nobody to give keys to; why: "
+                             "control/strongswan/fetch.sh")
+        self.wire = Capture(self.folder, (self.space["east"], "wan"), (self.space["west"], "wan"))
         for name in ("east", "west"):
-            config = os.path.join(ROOT, "config", "examples", f"demo-{name}.yaml")
-            self.daemons[name] = self.space[name].start(os.path.join(self.build, "isthmusd"), "-c", config,
+            self.daemons[name] = self.space[name].start(os.path.join(self.build, "isthmusd"), "-c",
+                                                        self.configure(name, self.key),
                                                         log=os.path.join(self.folder, f"{name}.log"))
         for name, daemon in self.daemons.items():
             net.eventually(lambda name=name, daemon=daemon: self.answers(name, daemon), 30,
@@ -82,6 +97,9 @@ class Demo:
 
     def ask(self, name, *words):
         return json.loads(self.cli(name, "-o", "json", *words, check=False).stdout)
+
+    def status(self, name):
+        return self.ask(name, "connection", "list")[0]["connectionStatus"]
 
     def show(self, name, *words):
         print(f"\n$ isthmus {' '.join(words)}")
@@ -131,7 +149,11 @@ class Demo:
 
     def act_tunnel(self):
         print("\nThrough the tunnel: web (shop, east) and floor (plant, west)")
-        wire = Capture(self.folder, (self.space["east"], "wan"), (self.space["west"], "wan"))
+        began = time.monotonic()
+        net.eventually(lambda: self.status("east") == self.status("west") == "Connected", 30, what="Connected")
+        self.expect("IKE set the tunnel up", True, f"{time.monotonic() - began:.1f} s after the daemons answered")
+        self.show("east", "connection", "list")
+        print()
         self.space["floor"].start("iperf3", "-s")
         net.eventually(lambda: ":5201 " in self.space["floor"].run("ss", "-ltn").stdout, what="iperf3 listens")
         replies = self.space["web"].ping("10.9.1.4", 5)
@@ -141,10 +163,29 @@ class Demo:
             self.expect(f"TCP {text}", rate > 1, f"{rate:.0f} Mbit/s")
         replies = self.space["db"].ping("10.9.1.4", 3)
         self.expect("db (data) uses the gateway of its peer (shop)", replies == 3, f"{replies} of 3 replies")
-        missed = wire.stop()
-        esp, arp, total = wire.count("proto 50"), wire.count("arp"), wire.count()
-        self.expect("the wire between carried nothing but ESP (and ARP)", esp > 0 and total == esp + arp and missed == 0,
-                    f"{total} frames: {esp} ESP, {arp} ARP, {total - esp - arp} others, {missed} missed")
+
+    def act_wrong_key(self):
+        print("\nA wrong key: west gets another one than east")
+        self.cli("west", "apply", self.configure("west", "not the key of east"))
+        self.cli("east", "connection", "reset", "east-to-west")
+        def named():
+            results = self.ask("east", "vpn", "troubleshoot", "east-to-west")["results"]
+            return results[0] if results[0]["id"] == "Authentication" else None
+        fault = net.eventually(named, 30, what="the fault is named")
+        self.expect("vpn troubleshoot names the fault", True, f"{fault['id']}: {fault['summary']}")
+        self.expect("nothing passes", self.space["web"].ping("10.9.1.4", 2, wait=1) == 0)
+        self.cli("west", "apply", self.configure("west", self.key))
+        net.eventually(lambda: self.space["web"].ping("10.9.1.4", 1, wait=1), 30, what="web reaches floor again")
+        self.expect("with the right key the tunnel comes back by itself", True)
+
+    def act_wire(self):
+        print("\nThe wire between east and west, from the first packet on")
+        missed = self.wire.stop()
+        esp, ike, arp = (self.wire.count(what) for what in ("proto 50", "udp port 500 or udp port 4500", "arp"))
+        total = self.wire.count()
+        self.expect("it carried nothing but ESP, IKE and ARP",
+                    esp > 0 and ike > 0 and total == esp + ike + arp and missed == 0,
+                    f"{total} frames: {esp} ESP, {ike} IKE, {arp} ARP, {total - esp - ike - arp} others, {missed} missed")
 
     def act_peering(self):
         print("\nPeering and security group: web (shop) and db (data)")
@@ -171,6 +212,7 @@ class Demo:
         self.show("east", "ip-flow", "--subnet", "data/db", "--direction", "in", "--protocol", "TCP",
                   "--local", "10.2.1.4:22", "--remote", "10.1.1.4:40000")
         self.show("east", "next-hop", "--subnet", "shop/web", "--source", "10.1.1.4", "--destination", "10.9.1.4")
+        self.show("east", "vpn", "troubleshoot")
         self.show("east", "sa", "list")
         self.show("east", "drops")
 
@@ -229,6 +271,8 @@ def main():
         demo.act_tunnel()
         demo.act_peering()
         demo.act_route()
+        demo.act_wrong_key()
+        demo.act_wire()
         demo.summary()
         if args.hold:
             demo.hold()
