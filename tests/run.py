@@ -19,6 +19,8 @@ from concurrent.futures import ThreadPoolExecutor
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PYTHON = "/usr/bin/python3"
 TSAN_TESTS = ("channel", "esp_numbers", "flow_race", "replay", "view_sas")
+# Scripts that measure time and rates, or emulate a machine that does not like to wait.
+ALONE = ("0_kernel_peer", "generator", "ike_rekey", "kernel", "kernel_charon", "soak", "wire")
 # DPDK's types for unaligned words are plain integers on x86, where that is legal.
 NO_ALIGNMENT = "-Dc_args=-fno-sanitize=alignment"
 TAP_LINE = re.compile(r"^(ok|not ok) \d+(?: - (.*?))?(?:\s*# SKIP ?(.*))?$")
@@ -151,11 +153,19 @@ def run_meson(totals, label, build, suite, slower=1, environment=None, wrap=(), 
 
 
 def run_scripts(totals, suite, build):
-    """tests/SUITE/test_*.py, one after the other: they measure time and rates."""
+    """tests/SUITE/test_*.py: two at a time, for most of it they wait; then those that need the machine for themselves."""
     folder = os.path.join(ROOT, "tests", suite)
-    for script in sorted(f for f in os.listdir(folder) if f.startswith("test_") and f.endswith(".py")):
-        run_program(totals, suite, script[5:-3], [PYTHON, os.path.join(folder, script)], 900,
+    names = sorted(f[5:-3] for f in os.listdir(folder) if f.startswith("test_") and f.endswith(".py"))
+
+    def run(name):
+        run_program(totals, suite, name, [PYTHON, os.path.join(folder, f"test_{name}.py")], 900,
                     {"ISTHMUS_BUILD": os.path.abspath(build), "PYTHONPATH": os.path.join(ROOT, "tests")})
+
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        list(pool.map(run, (name for name in names if name not in ALONE)))
+    for name in names:
+        if name in ALONE:
+            run(name)
 
 
 def suite_unit(totals, build):
