@@ -14,7 +14,7 @@ FOLDER = "/run"
 START = """
 printf %s '{settings}' > {folder}/strongswan.conf
 STRONGSWAN_CONF={folder}/strongswan.conf setsid {program} < /dev/null > {folder}/output 2>&1 &
-setsid socat /dev/ttyS1,raw,echo=0 UNIX-CONNECT:{folder}/vici,retry=600,interval=0.05 < /dev/null > {folder}/relay 2>&1 &
+setsid socat -d -d /dev/ttyS1,raw,echo=0 UNIX-CONNECT:{folder}/vici,retry=600,interval=0.05 < /dev/null > {folder}/relay 2>&1 &
 """
 
 
@@ -27,6 +27,9 @@ class GuestCharon(Control):
 
     def start(self):
         self.guest.run(START.format(settings=settings(FOLDER, KERNEL, self.more), folder=FOLDER, program=PROGRAM))
+        # Before that the line is not raw, and eats what it takes for editing.
+        net.eventually(lambda: "starting data transfer loop" in self.guest.run(f"cat {FOLDER}/relay", check=False)[1], 60,
+                       what="the relay of vici runs")
         self.vici = Vici(self.guest.from_line, self.guest.to_line)
         try:
             self.vici.ask("version", timeout=60)

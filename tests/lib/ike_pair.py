@@ -21,14 +21,16 @@ from lib import net
 from lib.capture import Capture
 from lib.charon import Control
 from lib.ike_site import Site, inner, outer, space
-from lib.stream import Stream
+from lib.stream import MARK, Stream
 from lib.vici import Vici
 from lib.wire import Wire
 
 SECRET = "a key for tests, and a long one"
-# What may be seen: IKE, ESP raw and in UDP, ARP, neighbour discovery, and ICMP between the appliances themselves.
+# What may be seen: IKE, also in fragments of IP, ESP raw and in UDP, ARP, neighbour discovery, and ICMP between the
+# appliances themselves.
 COVERED = ("arp or udp port 500 or udp port 4500 or ip proto 50 or ip6 proto 50 or "
-           "(icmp6 and not net fd00::/8) or (icmp and net 192.0.2.0/24)")
+           "(icmp6 and not net fd00::/8) or (icmp and net 192.0.2.0/24) or "
+           "(ip proto 17 and ip[6:2] & 0x1fff != 0 and src net 192.0.2.0/24 and dst net 192.0.2.0/24)")
 LOSS_OF_SA = ("sa-missing", "sa-sequence-exhausted", "sa-sequence-reserve", "sa-lifetime", "selector-out", "selector-in",
               "esp-spi-unknown", "esp-replay", "esp-authentication", "esp-encapsulation", "esp-padding", "esp-inner")
 
@@ -36,15 +38,14 @@ LOSS_OF_SA = ("sa-missing", "sa-sequence-exhausted", "sa-sequence-reserve", "sa-
 class End(Site, Control):
     """A site, and the vici session of its charon."""
 
-    def __init__(self, wire, number):
+    def __init__(self, wire, number, **more):
         self.session = None
-        super().__init__(wire, number)
-        self.vici_path = os.path.join(self.box.folder, "vici")
+        super().__init__(wire, number, **more)
+        self.vici_path, self.plugin_path = (os.path.join(self.box.folder, name) for name in ("vici", "plugin"))
 
     def config(self, connections, **more):
         appliance = dict(more.pop("appliance", {}))
-        appliance["ike"] = {"viciSocket": self.vici_path, "pluginSocket": os.path.join(self.box.folder, "plugin"),
-                            **appliance.get("ike", {})}
+        appliance["ike"] = {"viciSocket": self.vici_path, "pluginSocket": self.plugin_path, **appliance.get("ike", {})}
         return super().config(connections, appliance=appliance, **more)
 
     @property
@@ -66,8 +67,9 @@ class End(Site, Control):
         self.session = None
 
     def charon_pid(self):
-        """Of the charon that the session is with."""
-        with socket.socket(fileno=os.dup(self.vici.read)) as s:
+        """Of the charon that listens now; None: none does."""
+        with socket.socket(socket.AF_UNIX) as s, contextlib.suppress(OSError):
+            s.connect(self.vici_path)
             return struct.unpack("3i", s.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
 
     def counters(self, name):
@@ -108,17 +110,17 @@ class Pair:
             self.close()
 
     def connections(self, end, **appliance):
-        """The connections of an end, what start() and apply() take. mode, and `more` as in Site.connection()."""
+        """The connections of an end, what start() and apply() take: properties of the resource and of its `appliance`."""
         peer = 3 - end.number
         own = dict(appliance)
         more = {key: own.pop(key) for key in list(own) if key in RESOURCE_KEYS}
         return [end.connection("s2s", outer(peer), [space(peer), space(peer, 6)], key=SECRET, appliance=own, **more)]
 
-    def start(self, **appliance):
-        """Both ends with one connection; the wire is recorded from before."""
+    def start(self, daemon=None, **appliance):
+        """Both ends with one connection; the wire is recorded from before. daemon: of `appliance.ike`."""
         self.record()
         for end in self.end:
-            end.start(self.connections(end, **appliance), wait=False)
+            end.start(self.connections(end, **appliance), wait=False, appliance={"ike": daemon or {}})
         for end in self.end:
             end.box.wait()
         return self
@@ -136,7 +138,11 @@ class Pair:
         for capture in self.captures:
             if any(dump.alive() for dump in capture.dumps):
                 capture.stop()
-        return [line for capture in self.captures for line in capture.lines(f"not ({COVERED})")]
+        found = [line for capture in self.captures for line in capture.lines(f"not ({COVERED})")]
+        return found + [f"a stream's mark in {path}" for path in self.recordings() if _holds(path, MARK)]
+
+    def recordings(self):
+        return [path for capture in self.captures for path in capture.paths]
 
     def check_clear(self):
         found = self.clear()
@@ -182,6 +188,12 @@ class Pair:
 
     # ---- state ----
 
+    def await_one(self, timeout=20):
+        """Whatever happened on the way: one IKE_SA with one child is left."""
+        def one():
+            return all(len(end.established()) == len(end.children()) == len(end.sas()) == 1 for end in self.end)
+        net.eventually(one, timeout, what="one IKE_SA with one child at both ends")
+
     def explain(self):
         return "\n".join(f"{end.name}: {end.drops()}\n{end.log()}" for end in self.end)
 
@@ -197,6 +209,11 @@ class Pair:
 
 RESOURCE_KEYS = ("connectionMode", "connectionProtocol", "usePolicyBasedTrafficSelectors", "trafficSelectorPolicies",
                  "ipsecPolicies", "routingWeight", "dpdTimeoutSeconds")
+
+
+def _holds(path, mark):
+    with open(path, "rb") as file:
+        return mark in file.read()
 
 
 def _read_all(listener, timeout, got):

@@ -139,9 +139,20 @@ class Namespace:
             finally:
                 set_namespace(home)
 
+    def _daemons(self):
+        """Processes in here that are not ours to reap: a daemon that outlived the one that started it."""
+        here = os.stat(f"/proc/{self.pid}/ns/mnt")
+        for pid in (int(name) for name in os.listdir("/proc") if name.isdigit()):
+            with contextlib.suppress(OSError):
+                if pid != self.pid and os.path.samestat(os.stat(f"/proc/{pid}/ns/mnt"), here):
+                    yield pid
+
     def close(self):
         for process in reversed(self.processes):
             process.close()
+        for pid in self._daemons():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         self.holder.kill()
         self.holder.wait()
         self.holder.stdout.close()

@@ -6,15 +6,17 @@ import threading
 import time
 
 NUMBER = struct.Struct("!Q")
+MARK = b"IN-CLEAR"  # behind the number: who finds it on a wire has read a datagram
 
 
 class Stream:
     """Sends `rate` datagrams a second until stop(). Sockets belong to the namespaces they were made in."""
 
     def __init__(self, source, target, address, port=9000, rate=1000, size=64):
-        self.rate, self.size = rate, max(size, NUMBER.size)
+        self.rate, self.size = rate, max(size, NUMBER.size + len(MARK))
         self.sent = 0
         self.seen = {}  # number: times
+        self.newest = -1
         self.running, self.until = True, 0
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         with target.entered():
@@ -33,7 +35,7 @@ class Stream:
         return self
 
     def _send(self):
-        began, filler = time.monotonic(), bytes(self.size - NUMBER.size)
+        began, filler = time.monotonic(), MARK.ljust(self.size - NUMBER.size, b"\0")
         while self.running:
             due = int((time.monotonic() - began) * self.rate)
             # After a pause of the machine do not send the backlog in one burst.
@@ -54,6 +56,11 @@ class Stream:
             except (TimeoutError, OSError):
                 continue
             self.seen[number] = self.seen.get(number, 0) + 1
+            self.newest = max(self.newest, number)
+
+    def missing(self, first):
+        """Numbers from `first` on that did not arrive, though later ones did."""
+        return [n for n in range(first, self.newest) if n not in self.seen]
 
     def stop(self, linger=0.5):
         """End it; returns the missing numbers."""

@@ -15,7 +15,6 @@ from lib.ike_pair import Pair, stop_all
 LOAD_S = int(os.environ.get("REKEY_S", 12))
 CHILD_S, IKE_S = 2, 5
 TOGETHER = 6  # rekeyings that both ends begin at once, of each kind
-DRAIN_S = 5   # delete_rekeyed_delay in control/charon_file.c
 
 
 def rekeyings(pair):
