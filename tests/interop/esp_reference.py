@@ -36,6 +36,16 @@ INTEGRITIES = {
 }
 
 
+def is_combined(encryption):
+    """Encrypts and authenticates, or authenticates alone, with no integrity algorithm beside it."""
+    return any(mode in encryption for mode in ("gcm", "gmac", "chacha20"))
+
+
+def salt_size(encryption):
+    """Of the salt behind the key, which counter modes have."""
+    return 4 if is_combined(encryption) or "ctr" in encryption else 0
+
+
 @dataclass
 class Gcm:
     """AES-GCM with an ICV of 8, 12 or 16 bytes; the library's AESGCM has 16 alone."""
@@ -88,7 +98,7 @@ class Sa:
 
     @property
     def combined(self):
-        return self.integrity == "none"
+        return is_combined(self.encryption)
 
     @property
     def iv_size(self):
