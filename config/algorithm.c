@@ -27,6 +27,12 @@ const char *const algorithm_encryption_words[] = {
 	[ENC_AES_GCM8_192] = "aes-gcm8-192",
 	[ENC_AES_GCM8_256] = "aes-gcm8-256",
 	[ENC_CHACHA20_POLY1305] = "chacha20-poly1305",
+	[ENC_AES_CCM_128] = "aes-ccm-128",
+	[ENC_AES_CCM_256] = "aes-ccm-256",
+	[ENC_AES_CCM12_128] = "aes-ccm12-128",
+	[ENC_AES_CCM12_256] = "aes-ccm12-256",
+	[ENC_AES_CCM8_128] = "aes-ccm8-128",
+	[ENC_AES_CCM8_256] = "aes-ccm8-256",
 	[ENC_COUNT] = NULL,
 };
 
@@ -53,6 +59,12 @@ const struct algorithm_encryption algorithm_encryption[] = {
 	[ENC_AES_GCM8_192] = {.key = 24, .salt = 4, .combined = true, .like = ENC_AES_GCM_192},
 	[ENC_AES_GCM8_256] = {.key = 32, .salt = 4, .combined = true, .like = ENC_AES_GCM_256},
 	[ENC_CHACHA20_POLY1305] = {.key = 32, .salt = 4, .combined = true},
+	[ENC_AES_CCM_128] = {.key = 16, .salt = 3, .combined = true, .like = ENC_AES_GCM_128},
+	[ENC_AES_CCM_256] = {.key = 32, .salt = 3, .combined = true, .like = ENC_AES_GCM_256},
+	[ENC_AES_CCM12_128] = {.key = 16, .salt = 3, .combined = true, .like = ENC_AES_GCM_128},
+	[ENC_AES_CCM12_256] = {.key = 32, .salt = 3, .combined = true, .like = ENC_AES_GCM_256},
+	[ENC_AES_CCM8_128] = {.key = 16, .salt = 3, .combined = true, .like = ENC_AES_GCM_128},
+	[ENC_AES_CCM8_256] = {.key = 32, .salt = 3, .combined = true, .like = ENC_AES_GCM_256},
 };
 
 const char *const algorithm_integrity_words[] = {

@@ -33,6 +33,13 @@ enum cfg_encryption {
 	ENC_AES_GCM8_192,
 	ENC_AES_GCM8_256,
 	ENC_CHACHA20_POLY1305,
+	/* the same */
+	ENC_AES_CCM_128,
+	ENC_AES_CCM_256,
+	ENC_AES_CCM12_128,
+	ENC_AES_CCM12_256,
+	ENC_AES_CCM8_128,
+	ENC_AES_CCM8_256,
 	ENC_COUNT, /* no algorithm */
 };
 

@@ -1,7 +1,9 @@
 /* Fingerprints of SAs. A key leaves no more than a SHA-256 behind.
  *
- * Under a counter mode a fingerprint is that of the cipher's key: who changes no more than the integrity, or goes to
- * another mode that counts alike, goes on with its numbers.
+ * Under a counter mode the fingerprint of one that sends is that of the cipher's key: who changes no more than the salt
+ * or the integrity, or goes to another mode that counts alike, goes on with its numbers. (The salt alone would not
+ * keep nonces apart: CCM puts a byte of its own before it.) One that receives has its salt in, for a new salt may
+ * come with numbers from 1 on.
  */
 #include "control/sa_identity.h"
 
@@ -24,9 +26,9 @@ sa_fingerprint(const struct cfg_sa *c, struct sequence_record *r)
 	memset(&text, 0, sizeof(text));
 	memcpy(text.what, "isthmus sa 1", 12);
 	text.encryption = (uint8_t)(e->like ? e->like : c->encryption);
-	text.enc_len = c->enc_key_len;
+	text.enc_len = c->outbound ? e->key : c->enc_key_len;
 	text.spi = c->outbound ? 0 : c->spi;
-	memcpy(text.enc, c->enc_key, c->enc_key_len);
+	memcpy(text.enc, c->enc_key, text.enc_len);
 	if (e->salt == 0) {
 		text.integrity = (uint8_t)c->integrity;
 		text.auth_len = c->auth_key_len;
@@ -52,8 +54,10 @@ sa_without_keys(const struct cfg_sa *c)
 	scrubbed.spi = c->spi;
 	scrubbed.encryption = c->encryption;
 	scrubbed.integrity = c->integrity;
-	if (algorithm_encryption[c->encryption].salt && c->auth_key_len) /* which the fingerprint does not tell apart */
+	if (algorithm_encryption[c->encryption].salt) { /* what the fingerprint does not tell apart */
+		crypto_sha256(c->enc_key, c->enc_key_len, scrubbed.enc_key);
 		crypto_sha256(c->auth_key, c->auth_key_len, scrubbed.auth_key);
+	}
 	scrubbed.esn = c->esn;
 	scrubbed.replay_window = c->replay_window;
 	scrubbed.udp_encap = c->udp_encap;

@@ -1,7 +1,7 @@
 /* The ciphers of ESP on IPsec-MB, burst by burst.
  *
- * GCM and GMAC: one-shot calls through a function pointer chosen when the key is made; ChaCha20-Poly1305 by steps. All
- * else: crypto_chain.c.
+ * GCM and GMAC: one-shot calls through a function pointer chosen when the key is made; ChaCha20-Poly1305 by steps. CCM:
+ * crypto_ccm.c. All else: crypto_chain.c.
  *
  * Nonces. Of all these: salt, then the 64-bit sequence number as explicit IV (RFC 4106 section 3.1:
  * any that never repeats): a number is never used twice with one key, so neither is a nonce.
@@ -144,6 +144,7 @@ void
 crypto_seal(struct crypto_worker *w, struct crypto_op *op, uint16_t n)
 {
 	uint32_t chained = 0;
+	bool ccm = false;
 
 	for (uint16_t i = 0; i < n; i++) {
 		uint64_t iv = __builtin_bswap64(op[i].sequence);
@@ -152,35 +153,26 @@ crypto_seal(struct crypto_worker *w, struct crypto_op *op, uint16_t n)
 			w->chain[chained++] = &op[i];
 			continue;
 		}
+		ccm |= op[i].key->kind == KIND_CCM;
 		memcpy(op[i].esp + ESP_HEADER, &iv, GCM_IV);
 		gcm_give(&w->given[i], &op[i], iv);
 	}
 	for (uint16_t i = 0; i < n; i++) {
 		keys_ahead(op, i, n);
-		if (op[i].key->kind != KIND_CHAIN)
+		if (op[i].key->kind < KIND_CHAIN)
 			combined_packet(w, &op[i], &w->given[i], op[i].esp + op[i].length);
 	}
+	if (ccm)
+		crypto_ccm_seal(w, op, n);
 	if (chained)
 		crypto_chain_seal(w, chained);
-}
-
-/* 8, 12 or 16 bytes, as two words that may lie over each other. */
-static inline bool
-icv_equal(const uint8_t *a, const uint8_t *b, uint32_t size)
-{
-	uint64_t x[2], y[2];
-
-	memcpy(&x[0], a, 8);
-	memcpy(&y[0], b, 8);
-	memcpy(&x[1], a + size - 8, 8);
-	memcpy(&y[1], b + size - 8, 8);
-	return ((x[0] ^ y[0]) | (x[1] ^ y[1])) == 0;
 }
 
 void
 crypto_open(struct crypto_worker *w, struct crypto_op *op, uint16_t n)
 {
 	uint32_t chained = 0;
+	bool ccm = false;
 
 	for (uint16_t i = 0; i < n; i++) {
 		uint64_t iv;
@@ -189,17 +181,20 @@ crypto_open(struct crypto_worker *w, struct crypto_op *op, uint16_t n)
 			w->chain[chained++] = &op[i];
 			continue;
 		}
+		ccm |= op[i].key->kind == KIND_CCM;
 		memcpy(&iv, op[i].esp + ESP_HEADER, GCM_IV);
 		gcm_give(&w->given[i], &op[i], iv);
 	}
 	for (uint16_t i = 0; i < n; i++) {
 		keys_ahead(op, i, n);
-		if (op[i].key->kind != KIND_CHAIN)
+		if (op[i].key->kind < KIND_CHAIN)
 			combined_packet(w, &op[i], &w->given[i], w->tag[i]);
 	}
 	for (uint16_t i = 0; i < n; i++)
-		if (op[i].key->kind != KIND_CHAIN)
-			op[i].ok = icv_equal(w->tag[i], op[i].esp + op[i].length, op[i].key->sizes.icv);
+		if (op[i].key->kind < KIND_CHAIN)
+			op[i].ok = crypto_icv_equal(w->tag[i], op[i].esp + op[i].length, op[i].key->sizes.icv);
+	if (ccm)
+		crypto_ccm_open(w, op, n);
 	if (chained)
 		crypto_chain_open(w, chained);
 }

@@ -1,24 +1,28 @@
 /* What the files on IPsec-MB share; the only file that includes its header.
  *
- * crypto_key.c makes keys, crypto_imb.c runs bursts, crypto_chain.c those packets of one whose cipher and hash are two.
+ * crypto_key.c makes keys, crypto_imb.c runs bursts, crypto_chain.c those packets of one whose cipher and hash are two,
+ * crypto_ccm.c those of CCM.
  */
 #pragma once
 
 #include "drivers/crypto.h"
 
 #include <intel-ipsec-mb.h>
+#include <string.h>
 
 #define ESP_HEADER 8 /* SPI and sequence number, RFC 4303 section 2 */
 #define GCM_IV 8
 #define GCM_ICV 16
 #define GCM_SALT 4
+#define CCM_SALT 3
 #define CBC_BLOCK 16
 #define DES_BLOCK 8
 #define DES_KEY 8
 #define HMAC_BLOCK_MAX 128
 #define HMAC_STATE_MAX 64
 
-enum kind { KIND_GCM, KIND_GMAC, KIND_CHACHA, KIND_CHAIN };
+/* From KIND_CHAIN on packets are not done one by one. */
+enum kind { KIND_GCM, KIND_GMAC, KIND_CHACHA, KIND_CHAIN, KIND_CCM };
 enum cipher {
 	CIPHER_NULL,
 	CIPHER_CBC_128,
@@ -29,11 +33,13 @@ enum cipher {
 	CIPHER_CTR_128,
 	CIPHER_CTR_192,
 	CIPHER_CTR_256,
+	CIPHER_CCM_128,
+	CIPHER_CCM_256,
 	CIPHER_COUNT
 };
 enum hash { HASH_SHA1, HASH_SHA256, HASH_SHA384, HASH_SHA512, HASH_MD5, HASH_COUNT };
 
-/* CBC or NULL with HMAC. */
+/* CBC, CTR or NULL with HMAC; CCM, of which the round keys are all. */
 struct chain_key {
 	union {
 		struct { /* AES */
@@ -87,9 +93,22 @@ extern const struct crypto_hash crypto_hash[HASH_COUNT];
 
 /* What the library reads beside key and text. */
 struct gcm_given {
-	_Alignas(16) uint8_t nonce[16]; /* GCM_SALT + GCM_IV of them */
+	_Alignas(16) uint8_t nonce[16]; /* GCM_SALT or CCM_SALT, and GCM_IV of them */
 	uint32_t aad[3];                /* SPI, high half with ESN, low half */
 };
+
+/* 8, 12 or 16 bytes, as two words that may lie over each other. */
+static inline bool
+crypto_icv_equal(const uint8_t *a, const uint8_t *b, uint32_t size)
+{
+	uint64_t x[2], y[2];
+
+	memcpy(&x[0], a, 8);
+	memcpy(&y[0], b, 8);
+	memcpy(&x[1], a + size - 8, 8);
+	memcpy(&y[1], b + size - 8, 8);
+	return ((x[0] ^ y[0]) | (x[1] ^ y[1])) == 0;
+}
 
 /* One worker's. */
 struct crypto_worker {
@@ -111,6 +130,9 @@ struct crypto_worker {
 /* Worker. Seal or open w->chain[0..n), in place; the array is put in another order. */
 void crypto_chain_seal(struct crypto_worker *w, uint32_t n);
 void crypto_chain_open(struct crypto_worker *w, uint32_t n);
+/* Worker. Those of n packets that are of CCM, in place; w->given is theirs. Opening sets their op.ok. */
+void crypto_ccm_seal(struct crypto_worker *w, struct crypto_op *op, uint32_t n);
+void crypto_ccm_open(struct crypto_worker *w, struct crypto_op *op, uint32_t n);
 /* Worker. Run jobs to their end, in the library's lanes; for what it has no bursts of. n is one burst. */
 void crypto_jobs(IMB_MGR *m, const IMB_JOB *job, uint32_t n);
 /* Its part of crypto_raw(). */

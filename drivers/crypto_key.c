@@ -179,6 +179,12 @@ static const struct {
 	[ENC_AES_GCM8_192] = {KIND_GCM, 0, {8, 8, 4}},
 	[ENC_AES_GCM8_256] = {KIND_GCM, 0, {8, 8, 4}},
 	[ENC_CHACHA20_POLY1305] = {KIND_CHACHA, 0, {8, 16, 4}},
+	[ENC_AES_CCM_128] = {KIND_CCM, CIPHER_CCM_128, {8, 16, 4}},
+	[ENC_AES_CCM_256] = {KIND_CCM, CIPHER_CCM_256, {8, 16, 4}},
+	[ENC_AES_CCM12_128] = {KIND_CCM, CIPHER_CCM_128, {8, 12, 4}},
+	[ENC_AES_CCM12_256] = {KIND_CCM, CIPHER_CCM_256, {8, 12, 4}},
+	[ENC_AES_CCM8_128] = {KIND_CCM, CIPHER_CCM_128, {8, 8, 4}},
+	[ENC_AES_CCM8_256] = {KIND_CCM, CIPHER_CCM_256, {8, 8, 4}},
 };
 
 static void
@@ -196,6 +202,7 @@ cipher_expand(struct crypto_key *k, const IMB_MGR *m, const struct cfg_sa *c)
 	switch ((enum cipher)k->cipher) {
 	case CIPHER_CBC_128:
 	case CIPHER_CTR_128:
+	case CIPHER_CCM_128:
 		m->keyexp_128(c->enc_key, k->chain.enc, k->chain.dec);
 		break;
 	case CIPHER_CBC_192:
@@ -204,6 +211,7 @@ cipher_expand(struct crypto_key *k, const IMB_MGR *m, const struct cfg_sa *c)
 		break;
 	case CIPHER_CBC_256:
 	case CIPHER_CTR_256:
+	case CIPHER_CCM_256:
 		m->keyexp_256(c->enc_key, k->chain.enc, k->chain.dec);
 		break;
 	case CIPHER_DES:
@@ -249,7 +257,9 @@ key_expand(struct crypto_key *k, const IMB_MGR *m, const struct cfg_sa *c)
 		algorithm_encryption[c->encryption].salt);
 	if (k->kind == KIND_CHAIN)
 		return chain_expand(k, m, c);
-	if (k->kind == KIND_CHACHA)
+	if (k->kind == KIND_CCM)
+		cipher_expand(k, m, c);
+	else if (k->kind == KIND_CHACHA)
 		chacha_expand(k, m, c);
 	else
 		gcm_expand(k, m, c, algorithm_encryption[c->encryption].key);

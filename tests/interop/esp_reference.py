@@ -1,6 +1,6 @@
 """ESP written a second time, from the RFCs, on python3-cryptography: what our engine is compared with.
 
-RFC 4303 (tunnel mode, ESN), 4106 (GCM), 4543 (GMAC), 3602 and 2451 (CBC), 3686 (CTR), 2403, 2404 and 4868 (HMAC), 3948
+RFC 4303 (tunnel mode, ESN), 4106 (GCM), 4543 (GMAC), 3602 and 2451 (CBC), 3686 (CTR), 4309 (CCM), 2403, 2404 and 4868 (HMAC), 3948
 (UDP). Plain and slow.
 """
 
@@ -13,16 +13,18 @@ from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
+from cryptography.hazmat.primitives.ciphers.aead import AESCCM, AESGCM, ChaCha20Poly1305
 
 NEXT_V4, NEXT_V6, NEXT_DUMMY = 4, 41, 59
 
-# name: (bytes of key without salt, bytes of IV, block); counter modes have a salt of 4 behind the key
+# name: (bytes of key without salt, bytes of IV, block); counter modes have a salt behind the key, see salt_size()
 ENCRYPTIONS = {
     "aes-gcm-128": (16, 8, 4), "aes-gcm-192": (24, 8, 4), "aes-gcm-256": (32, 8, 4),
     "aes-gcm12-128": (16, 8, 4), "aes-gcm12-192": (24, 8, 4), "aes-gcm12-256": (32, 8, 4),
     "aes-gcm8-128": (16, 8, 4), "aes-gcm8-192": (24, 8, 4), "aes-gcm8-256": (32, 8, 4),
     "chacha20-poly1305": (32, 8, 4),
+    "aes-ccm-128": (16, 8, 4), "aes-ccm-256": (32, 8, 4), "aes-ccm12-128": (16, 8, 4), "aes-ccm12-256": (32, 8, 4),
+    "aes-ccm8-128": (16, 8, 4), "aes-ccm8-256": (32, 8, 4),
     "aes-gmac-128": (16, 8, 4), "aes-gmac-192": (24, 8, 4), "aes-gmac-256": (32, 8, 4),
     "aes-cbc-128": (16, 16, 16), "aes-cbc-192": (24, 16, 16), "aes-cbc-256": (32, 16, 16), "null": (0, 0, 4),
     "aes-ctr-128": (16, 8, 4), "aes-ctr-192": (24, 8, 4), "aes-ctr-256": (32, 8, 4),
@@ -38,11 +40,13 @@ INTEGRITIES = {
 
 def is_combined(encryption):
     """Encrypts and authenticates, or authenticates alone, with no integrity algorithm beside it."""
-    return any(mode in encryption for mode in ("gcm", "gmac", "chacha20"))
+    return any(mode in encryption for mode in ("gcm", "ccm", "gmac", "chacha20"))
 
 
 def salt_size(encryption):
     """Of the salt behind the key, which counter modes have."""
+    if "ccm" in encryption:
+        return 3
     return 4 if is_combined(encryption) or "ctr" in encryption else 0
 
 
@@ -112,7 +116,7 @@ class Sa:
     def icv_size(self):
         if not self.combined:
             return INTEGRITIES[self.integrity][2]
-        return next((size for name, size in (("gcm12", 12), ("gcm8", 8)) if name in self.encryption), 16)
+        return next((size for name, size in (("cm12", 12), ("cm8", 8)) if name in self.encryption), 16)
 
     # ---- the transforms --------------------------------------------------------
 
@@ -125,6 +129,14 @@ class Sa:
         implied = struct.pack("!I", sequence >> 32) if self.esn else b""
         return hmac.new(self.auth_key, header + body + implied, function).digest()[:size]
 
+    def _mode(self):
+        """Salt, and what encrypts and authenticates at once."""
+        size = salt_size(self.encryption)
+        key, salt = self.key[:-size], self.key[-size:]
+        if "chacha" in self.encryption:
+            return salt, ChaCha20Poly1305(key)
+        return salt, AESCCM(key, self.icv_size) if "ccm" in self.encryption else Gcm(key, self.icv_size)
+
     def _cipher(self, iv):
         if "ctr" in self.encryption:
             return Cipher(algorithms.AES(self.key[:-4]), modes.CTR(self.key[-4:] + iv + b"\0\0\0\1"))
@@ -136,9 +148,8 @@ class Sa:
         """IV, cipher text and ICV of a payload with its trailer."""
         header = struct.pack("!II", self.spi, sequence & 0xffffffff)
         if self.combined:
-            key, salt = self.key[:-4], self.key[-4:]
+            salt, mode = self._mode()
             aad = self._authenticated_header(sequence)
-            mode = ChaCha20Poly1305(key) if "chacha" in self.encryption else Gcm(key, self.icv_size)
             if "gmac" in self.encryption:
                 return iv + clear + mode.encrypt(salt + iv, b"", aad + iv + clear)
             return iv + mode.encrypt(salt + iv, clear, aad)
@@ -154,9 +165,8 @@ class Sa:
         header = struct.pack("!II", self.spi, sequence & 0xffffffff)
         iv, text, icv = body[:self.iv_size], body[self.iv_size:-self.icv_size], body[-self.icv_size:]
         if self.combined:
-            key, salt = self.key[:-4], self.key[-4:]
+            salt, mode = self._mode()
             aad = self._authenticated_header(sequence)
-            mode = ChaCha20Poly1305(key) if "chacha" in self.encryption else Gcm(key, self.icv_size)
             try:
                 if "gmac" in self.encryption:
                     mode.decrypt(salt + iv, icv, aad + iv + text)

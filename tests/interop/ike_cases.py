@@ -8,7 +8,7 @@ are for a kernel; charon with ESP in userland has neither.
 import contextlib
 from dataclasses import dataclass, field
 
-from lib import net, tap
+from lib import net
 from lib.charon import child, connection
 from lib.ike_site import inner, outer, space
 from lib.vici import Refused
@@ -182,13 +182,7 @@ class Pair:
         self.charon.unload(name)
 
 
-# What the workers cannot do yet.
-NOT_YET = {"ESP aes256ccm16"}
-
-
 def run(pair, case):
-    if case.name in NOT_YET:
-        tap.skip("the workers do not have it yet")
     name = pair.name()
     try:
         pair.configure(case, name)

@@ -13,6 +13,9 @@ ENCRYPTIONS = {
     "aes-gcm-256": ("rfc4106(gcm(aes))", None, 36),
     "aes-gcm12-192": ("rfc4106(gcm(aes))", None, 28),
     "aes-gcm8-128": ("rfc4106(gcm(aes))", None, 20),
+    "aes-ccm-256": ("rfc4309(ccm(aes))", None, 35),
+    "aes-ccm12-128": ("rfc4309(ccm(aes))", None, 19),
+    "aes-ccm8-128": ("rfc4309(ccm(aes))", None, 19),
     "aes-gmac-128": ("rfc4543(gcm(aes))", None, 20),
     "aes-gmac-192": ("rfc4543(gcm(aes))", None, 28),
     "aes-gmac-256": ("rfc4543(gcm(aes))", None, 36),
@@ -28,7 +31,7 @@ ENCRYPTIONS = {
 }
 
 # Bits of the ICV of an AEAD that has another than 128.
-SHORT_ICV = {"aes-gcm12-192": 96, "aes-gcm8-128": 64}
+SHORT_ICV = {"aes-gcm12-192": 96, "aes-gcm8-128": 64, "aes-ccm12-128": 96, "aes-ccm8-128": 64}
 
 # name: (kernel's hash, bytes of key, bits of the check value)
 INTEGRITIES = {
@@ -72,6 +75,7 @@ class Kind:
 KINDS = (
     [Kind(f"aes-gcm-{n}", esn=esn) for n in (128, 192, 256) for esn in (False, True)]
     + [Kind("aes-gcm12-192", esn=True), Kind("aes-gcm8-128", nat_t=True)]
+    + [Kind("aes-ccm-256", esn=True), Kind("aes-ccm12-128", nat_t=True), Kind("aes-ccm8-128")]
     + [Kind(f"aes-gmac-{n}", esn=esn) for n in (128, 192, 256) for esn in (False, True)]
     + [Kind(f"aes-cbc-{n}", h, esn=esn) for n in (128, 192, 256) for h in USUAL for esn in (False, True)]
     + [Kind("aes-ctr-128", "sha1-96"), Kind("aes-ctr-192", "sha512-256", esn=True), Kind("aes-ctr-256", "sha256-128", nat_t=True)]

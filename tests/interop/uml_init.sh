@@ -10,7 +10,7 @@ mount -t tmpfs tmpfs /tmp
 
 mkdir -p /run/root/lib/modules
 ln -s "/usr/lib/uml/modules/$(uname -r)" "/run/root/lib/modules/$(uname -r)"
-modprobe -d /run/root -a xfrm_user esp4 esp6 xfrm4_tunnel xfrm6_tunnel gcm ctr ghash-generic seqiv echainiv \
+modprobe -d /run/root -a xfrm_user esp4 esp6 xfrm4_tunnel xfrm6_tunnel gcm ccm ctr ghash-generic seqiv echainiv \
 	cryptomgr drbg jitterentropy_rng authenc authencesn cbc ecb hmac sha512_generic crypto_null des_generic af_packet
 # Whatever is not here now is not there: a new SA must not wait for a search.
 echo > /proc/sys/kernel/modprobe

@@ -273,6 +273,7 @@ proposals(void **state)
 		{SITE(ESP("aes256gcm16-prfsha256")), "InvalidAlgorithm", 15, "prfsha256"},
 		{SITE(ESP("aes256-md5")), "WeakAlgorithm", 15, "md5"},
 		{SITE(ESP("aes256-sha1-modp768")), "WeakAlgorithm", 15, "modp768"},
+		{SITE(ESP("aes192ccm12-modp3072")), "InvalidAlgorithm", 15, "aes192ccm12"},
 		{SITE(ESP("camellia256-sha256")), "InvalidAlgorithm", 15, "camellia256"},
 		{SITE(ESP("''")), "InvalidAlgorithm", 15, NULL},
 		{SITE(ESP("aes256gcm16--esn")), "InvalidAlgorithm", 15, NULL},
@@ -281,7 +282,8 @@ proposals(void **state)
 	static const char *const fine[] = {
 		SITE(IKE("aes256-aes128-sha384-sha256-ecp384-modp2048, chacha20poly1305-prfsha512-x25519")),
 		SITE(ESP("aes192gcm8-esn-noesn, aes128-sha1-sha256-ecp521")),
-		SITE(ESP("aes192ccm12-modp3072, aes256ctr-sha512, null-sha256, aes256gmac, 3des-sha1, "
+		SITE(IKE("aes192ccm12-prfsha256-modp3072")),
+		SITE(ESP("aes256ccm12-modp3072, aes256ctr-sha512, null-sha256, aes256gmac, 3des-sha1, "
 			 "chacha20poly1305")),
 		SITE(KEY ", appliance: {ikeProfile: azure-default, espProposals: des-md5-modp768}"),
 	};

@@ -211,6 +211,50 @@ chacha_known(void **unused)
 	gcm_opens(&c, by_size, 16);
 }
 
+/* RFC 4309 has no answers of its own: these are OpenSSL's, for SPI 0x1001 and number 42, with ESN behind 7 turns. */
+static void
+ccm_known(void **unused)
+{
+	static const char clear[] = "45000020da3a00008001df3bc0a80005c0a800010800c6cd0200070001020204";
+	static const struct {
+		enum cfg_encryption encryption;
+		bool esn;
+		const char *icv;
+	} cases[] = {
+		{ENC_AES_CCM_128, false, "891dcc68ec9fd0e76a2d787cd7946130"},
+		{ENC_AES_CCM12_128, false, "5e4949930b108a256495bf37"},
+		{ENC_AES_CCM8_128, false, "f468ce90d8ce1e12"},
+		{ENC_AES_CCM_128, true, "6b7299b94921597b8ebc0f61b767161d"},
+		{ENC_AES_CCM8_128, true, "013f5280cdb8b81e"},
+		{ENC_AES_CCM_256, false, "25c379e3156b784a91688452d311d83b"},
+		{ENC_AES_CCM12_256, true, "c7afbbd14507782b5845eec8"},
+		{ENC_AES_CCM8_256, true, "c04ba456ce7da5b1"},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct cfg_sa sa = {.encryption = cases[i].encryption, .esn = cases[i].esn};
+		size_t key = algorithm_encryption[sa.encryption].key, icv = strlen(cases[i].icv) / 2;
+		uint8_t esp[128] = {0, 0, 0x10, 1, 0, 0, 0, 42, 1, 2, 3, 4, 5, 6, 7, 8}, text[64];
+		struct crypto_op op = {.esp = esp, .sequence = (sa.esn ? 7ull << 32 : 0) + 42, .length = 48};
+		struct crypto_key *k;
+
+		for (size_t b = 0; b < key; b++)
+			sa.enc_key[b] = (uint8_t)(0x40 + b);
+		unhex(sa.enc_key + key, "d0d1d2");
+		sa.enc_key_len = (uint8_t)key + 3;
+		unhex(esp + 16, key == 16 ? "ec8bd0fb9dfe3274e3cbca89101d823157c352a7a9e89728a83b208fcd6eceed"
+					  : "29981a17cc4ec124b69e3a4ebb02ecd49f527e393a6f0ef1a642a8800caf114e");
+		unhex(esp + op.length, cases[i].icv);
+		op.key = k = key_make(&sa);
+		assert_int_equal(crypto_key_sizes(k).icv, icv);
+		crypto_open(worker, &op, 1);
+		assert_true(op.ok);
+		unhex(text, clear);
+		assert_memory_equal(esp + 16, text, 32);
+		crypto_key_free(k);
+	}
+}
+
 /* CBC with HMAC: whole ESP packets, SPI 52, number 1; clear text with padding 1, 2, ... and next header. */
 static const struct chain_case {
 	enum cfg_integrity integrity;
@@ -593,6 +637,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(gcm_known),
 		cmocka_unit_test(chacha_known),
+		cmocka_unit_test(ccm_known),
 		cmocka_unit_test(chain_known),
 		cmocka_unit_test(cipher_known),
 		cmocka_unit_test(hash_known),

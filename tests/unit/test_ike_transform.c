@@ -17,6 +17,12 @@ struct expected {
 };
 
 static const struct expected combined[] = {
+	{14, 19, ENC_AES_CCM8_128},
+	{14, 35, ENC_AES_CCM8_256},
+	{15, 19, ENC_AES_CCM12_128},
+	{15, 35, ENC_AES_CCM12_256},
+	{16, 19, ENC_AES_CCM_128},
+	{16, 35, ENC_AES_CCM_256},
 	{18, 20, ENC_AES_GCM8_128},
 	{18, 28, ENC_AES_GCM8_192},
 	{18, 36, ENC_AES_GCM8_256},
@@ -122,6 +128,8 @@ other_lengths_are_invalid(void **state)
 	refused(-EINVAL, 20, 0, 20, 1);
 	refused(-EINVAL, 20, 0, 256 + 20, 0);
 	refused(-EINVAL, 12, 2, 16, 256 + 20);
+	refused(-EINVAL, 16, 0, 27, 0); /* CCM with 192 bits, which workers have not */
+	refused(-EINVAL, 16, 0, 20, 0);
 }
 
 static void

@@ -212,6 +212,7 @@ static void
 counter_modes_share_numbers(void **unused)
 {
 	struct sa_store *store = store_open();
+	struct sa_spec *other_salt, *ccm;
 	struct sas a, b;
 	uint64_t first;
 
@@ -224,11 +225,17 @@ counter_modes_share_numbers(void **unused)
 	ctr_add(&b, 2);
 	ctr_add(&b, 3);
 	sas_add(&b, true, 1)->config.encryption = ENC_AES_GCM8_128;
+	other_salt = sas_add(&b, true, 1);
+	other_salt->config.enc_key[other_salt->config.enc_key_len - 1] ^= 1;
+	ccm = sas_add(&b, true, 1);
+	ccm->config.encryption = ENC_AES_CCM12_128;
+	ccm->config.enc_key_len = 19;
 	fill(store, &b);
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 5; i++)
 		assert_ptr_equal(b.sa[i].sa->state, a.sa[0].sa->state);
-	/* but another hash key is another SA */
+	/* but another hash key or salt is another SA */
 	assert_ptr_not_equal(b.sa[0].sa, b.sa[1].sa);
+	assert_ptr_not_equal(other_salt->sa, a.sa[0].sa);
 	sa_store_close(store);
 
 	store = store_open();
