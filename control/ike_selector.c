@@ -41,13 +41,14 @@ ports_of(const struct ike_selector *s)
 	return (struct acl_port_range){s->port_first, s->port_last};
 }
 
-/* The largest block that begins at `first` and does not pass `last`. */
+/* The largest block that begins at `first` and does not pass `last`. All of IPv6 is the caller's: a number cannot be
+ * shifted by all its bits. */
 static uint32_t
 block_bits(address_number first, address_number last, uint32_t bits)
 {
-	uint32_t free = 0;
+	uint32_t free = 0, most = bits < 128 ? bits : 127;
 
-	while (free < bits && (first & ((address_number)1 << free)) == 0 &&
+	while (free < most && (first & ((address_number)1 << free)) == 0 &&
 		(first | (((address_number)1 << (free + 1)) - 1)) <= last)
 		free++;
 	return free;
@@ -59,10 +60,10 @@ range_add(struct prefixes *out, const struct ike_selector *s)
 	uint32_t size = s->family == 4 ? 4 : 16, bits = size * 8;
 	address_number first = number_of(s->first, size), last = number_of(s->last, size);
 
-	if (s->port_first > s->port_last) /* OPAQUE: nothing that we can see */
+	/* OPAQUE: nothing that we can see; port 0 alone: a list that ends at 0 is any port's */
+	if (s->port_first > s->port_last || s->port_last == 0)
 		return 0;
 	for (;;) {
-		/* the shift by all bits of IPv6 is none */
 		bool all = bits == 128 && first == 0 && last == ~(address_number)0;
 		uint32_t free = all ? bits : block_bits(first, last, bits);
 		struct ip_prefix *p = &out->p[out->n];
