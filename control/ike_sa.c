@@ -366,7 +366,7 @@ ike_sa_delete(struct ike_store *s, const struct ike_header *h, const struct ike_
 	if (sa)
 		ike_sa_remove(s, sa);
 	else
-		ike_spi_give(s->spis, id->spi);
+		ike_spi_cancel(s->spis, id->spi);
 	ike_answer(s, h, 0);
 }
 

@@ -123,7 +123,7 @@ ike_spi_use(struct ike_spis *s, uint32_t spi)
 {
 	struct slot *at = slot_of(s, spi);
 
-	if (!at || at->spi != spi)
+	if (!at || at->spi != spi || at->reserved_ns == 0)
 		return false;
 	at->reserved_ns = 0;
 	return true;
@@ -138,6 +138,15 @@ ike_spi_give(struct ike_spis *s, uint32_t spi)
 		return;
 	*at = (struct slot){0};
 	s->used--;
+}
+
+void
+ike_spi_cancel(struct ike_spis *s, uint32_t spi)
+{
+	const struct slot *at = slot_of(s, spi);
+
+	if (at && at->spi == spi && at->reserved_ns)
+		ike_spi_give(s, spi);
 }
 
 void

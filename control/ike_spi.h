@@ -16,8 +16,11 @@ void ike_spis_free(struct ike_spis *s);
 uint32_t ike_spi_take(struct ike_spis *s, uint64_t now_ns, bool (*taken)(void *context, uint32_t spi), void *context);
 /* An SA of charon's that was replayed after a restart has it already. False: it is somebody's. */
 bool ike_spi_claim(struct ike_spis *s, uint32_t spi);
-/* Reserved by ike_spi_take and now an SA's: it stays until given back. False: it is not ours, or too late. */
+/* Reserved by ike_spi_take and now an SA's: it stays until given back. False: it is not ours, an SA's already, or too
+ * late. */
 bool ike_spi_use(struct ike_spis *s, uint32_t spi);
 void ike_spi_give(struct ike_spis *s, uint32_t spi);
+/* Gives it back if it was reserved only: no SA has it. */
+void ike_spi_cancel(struct ike_spis *s, uint32_t spi);
 /* Gives back what was reserved and never used. */
 void ike_spis_expire(struct ike_spis *s, uint64_t now_ns);
