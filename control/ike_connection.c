@@ -186,7 +186,8 @@ struct child {
 	struct ike_build *b;
 	struct ike_item *item;
 	uint32_t if_id;
-	uint32_t n; /* so far */
+	uint32_t n;        /* so far */
+	uint32_t priority; /* of its policies, which tells equals apart; 0: charon's own */
 };
 
 static void
@@ -232,6 +233,8 @@ child_tail_add(struct child *c)
 	vici_text(m, "replay_window", "%u", c->x->ike.replay_window);
 	vici_text(m, "if_id_in", "%u", c->if_id);
 	vici_text(m, "if_id_out", "%u", c->if_id);
+	if (c->priority)
+		vici_text(m, "priority", "%u", c->priority);
 	vici_text(m, "start_action", "none");
 	vici_text(m, "close_action", "none");
 	vici_text(m, "dpd_action", "clear");
@@ -299,7 +302,10 @@ policy_based_add(struct child *c, const struct config *config)
 		cross_product_add(c, space, &remote);
 }
 
-/* Any to any, of both families. IKEv1 has one pair to a child: a second child where the peer has IPv6. */
+/* Any to any, of both families. IKEv1 has one pair to a child: a second child where the peer has IPv6. Of children that
+ * are equal in all but their names charon starts the first one only, so those side by side differ in what nobody reads:
+ * the priority of their policies.
+ */
 static void
 route_based_add(struct child *c, const struct config *config)
 {
@@ -315,11 +321,13 @@ route_based_add(struct child *c, const struct config *config)
 	}
 	for (uint32_t t = 1; t <= tunnels; t++) {
 		snprintf(name, sizeof(name), "%s-%u", c->x->name, t);
+		c->priority = t > 1 ? t : 0;
 		if (c->x->ike.protocol != PROTOCOL_IKEV1)
 			child_add(c, name, both, both, 2, false);
 		else if (v4 || !v6)
 			child_add(c, name, &any4, &any4, 1, false);
 	}
+	c->priority = 0;
 	snprintf(name, sizeof(name), "%s-6", c->x->name);
 	if (c->x->ike.protocol == PROTOCOL_IKEV1 && v6)
 		child_add(c, name, &any6, &any6, 1, false);

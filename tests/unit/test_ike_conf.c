@@ -188,6 +188,16 @@ who_starts(void **state)
 	SAYS(SITE("connectionMode: InitiatorOnly"), "start_action = none", "!start_action = trap");
 }
 
+/* charon starts no child that is equal to one it has, whatever their names are. */
+static void
+tunnels_side_by_side_differ(void **state)
+{
+	(void)state;
+	SAYS(SITE("appliance: {tunnels: 3}"), "\t\tsite-3 {", "\t\t\tpriority = 2\n", "\t\t\tpriority = 3\n",
+		"!priority = 1\n");
+	SAYS(SITE("appliance: {tunnels: 1}"), "!priority");
+}
+
 static void
 lives(void **state)
 {
@@ -209,6 +219,7 @@ main(void)
 		cmocka_unit_test(secrets_are_in_the_message_and_not_in_print),
 		cmocka_unit_test(weak_algorithms_need_their_name),
 		cmocka_unit_test(who_starts),
+		cmocka_unit_test(tunnels_side_by_side_differ),
 		cmocka_unit_test(lives),
 	};
 
