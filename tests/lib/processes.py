@@ -1,12 +1,15 @@
 """What a test does to another process without its help, and what it reads of one."""
 
 import contextlib
+import ctypes
 import os
 import socket
 
 from lib import net
 
 PIDFD_OPEN, PIDFD_GETFD = 434, 438
+PTRACE_SEIZE, PTRACE_INTERRUPT, PTRACE_DETACH = 0x4206, 0x4207, 17
+ANY_CHILD = 0x40000000  # __WALL: threads, too
 
 
 def shut_socket(pid, path):
@@ -32,6 +35,33 @@ def _copy(process, number):
     except OSError:  # no socket
         os.close(copy)
         raise
+
+
+def thread(pid, name):
+    """The first thread of a process whose name has this in it."""
+    for task in sorted(os.listdir(f"/proc/{pid}/task"), key=int):
+        with open(f"/proc/{pid}/task/{task}/comm", encoding="utf-8") as file:
+            if name in file.read():
+                return int(task)
+    raise net.Failed(f"process {pid} has no thread {name}")
+
+
+@contextlib.contextmanager
+def frozen(tid):
+    """One thread stands still, and its process goes on; a process' number is that of its first thread."""
+    _ptrace(PTRACE_SEIZE, tid)
+    try:
+        _ptrace(PTRACE_INTERRUPT, tid)
+        os.waitpid(tid, ANY_CHILD)
+        yield
+    finally:
+        _ptrace(PTRACE_DETACH, tid)
+
+
+def _ptrace(request, tid):
+    net.LIBC.ptrace.argtypes = (ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p)
+    if net.LIBC.ptrace(request, tid, None, None) != 0:
+        raise OSError(ctypes.get_errno(), f"ptrace {request:#x} of {tid}")
 
 
 def resident_mb(pid):
