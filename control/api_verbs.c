@@ -12,6 +12,7 @@ static running_function *const running_verbs[VERB_COUNT] = {
 	[VERB_CONNECTION_LIST] = show_connections,
 	[VERB_CONNECTION_SHOW] = show_connection,
 	[VERB_CONNECTION_RESET] = reset_connection,
+	[VERB_CLIENTS] = show_clients,
 	[VERB_TROUBLESHOOT] = troubleshoot,
 	[VERB_SA_LIST] = show_sas,
 	[VERB_FLOW_LIST] = show_flows,

@@ -214,11 +214,11 @@ newer_with(const struct ike_peer *p, const struct ike_sa *of, uint64_t *taken)
 }
 
 /* A number that a newer SA of the class has too is not this one's alone: while others are free it moves to one. That
- * heals a wrong guess of which SA a new one replaces. */
+ * heals a wrong guess of which SA a new one replaces. A gateway's thousands of clients have one each. */
 static void
 spread(struct ike_peer *p)
 {
-	for (struct ike_sa *sa = p->sas; sa; sa = sa->next) {
+	for (struct ike_sa *sa = p->sas; sa && p->kind != IKE_PEER_GATEWAY; sa = sa->next) {
 		uint64_t taken, wanted = p->wanted >= 64 ? UINT64_MAX : (1ull << p->wanted) - 1;
 
 		if (!sa->outbound || sa->superseded || newer_with(p, sa, &taken) == 0)

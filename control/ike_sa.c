@@ -106,7 +106,7 @@ resource_for(const struct ike_peer *p)
 {
 	const struct ike_sa *oldest = NULL;
 
-	for (const struct ike_sa *sa = p->sas; sa; sa = sa->next)
+	for (const struct ike_sa *sa = p->sas; sa && p->wanted > 1; sa = sa->next)
 		if (sa->outbound && !sa->superseded)
 			oldest = sa;
 	return oldest ? oldest->config.resource : 0;
@@ -224,6 +224,7 @@ ike_sa_add(struct ike_store *s, const struct ike_header *h, const struct ike_sa_
 		memcpy(&sa->config, &c, sizeof(c));
 		explicit_bzero(sa->config.enc_key, sizeof(c.enc_key));
 		explicit_bzero(sa->config.auth_key, sizeof(c.auth_key));
+		ike_client_join(sa);
 		link_sa(s, sa);
 		sa->waits = h->serial;
 		if (sa->outbound)
@@ -347,6 +348,7 @@ void
 ike_sa_remove(struct ike_store *s, struct ike_sa *sa)
 {
 	counted(sa);
+	ike_client_leave(sa);
 	unlink_sa(s, sa);
 	if (!sa->outbound)
 		ike_spi_give(s->spis, sa->id.spi);

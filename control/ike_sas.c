@@ -221,7 +221,8 @@ info_of(const struct ike_sa *sa)
 		.added_ns = sa->added_ns,
 		.soft_deadline_ns = sa->soft_ns,
 		.hard_deadline_ns = sa->hard_ns,
-		.identity = sa->identity};
+		.identity = sa->identity,
+		.past = sa->past};
 }
 
 static void
@@ -255,4 +256,11 @@ ike_store_connection_each(const struct ike_store *s, uint32_t connection, ike_st
 {
 	if (connection < s->n_connections && s->connection[connection])
 		peer_each(s->connection[connection], each, context);
+}
+
+void
+ike_store_gateway_each(const struct ike_store *s, uint32_t gateway, ike_store_look *each, void *context)
+{
+	if (gateway < s->n_gateways && s->gateway[gateway])
+		peer_each(s->gateway[gateway], each, context);
 }

@@ -63,6 +63,11 @@ void ike_store_seen(struct ike_store *s, uint64_t change);
 
 /* ---- looking -------------------------------------------------------------------------- */
 
+/* Since when a client has been there, and what its SAs before this one carried in this one's direction. */
+struct ike_past {
+	uint64_t since_ns, bytes, packets;
+};
+
 struct ike_sa_info {
 	uint32_t name, tunnel; /* name ids */
 	uint32_t spi, reqid;
@@ -75,6 +80,7 @@ struct ike_sa_info {
 	const struct sa *sa;
 	uint64_t added_ns, soft_deadline_ns, hard_deadline_ns;
 	const char *identity; /* the peer's, as IKE proved it */
+	struct ike_past past; /* of a gateway's clients */
 };
 
 /* Was the inbound SA of this SPI negotiated on our charon's initiative? */
@@ -83,8 +89,9 @@ bool ike_store_initiated(const struct ike_store *s, uint32_t spi);
 const struct ike_status *ike_store_connection(const struct ike_store *s, uint32_t connection);
 const struct ike_status *ike_store_gateway(const struct ike_store *s, uint32_t gateway);
 typedef void ike_store_look(void *context, const struct ike_sa_info *sa);
-/* All SAs, or those of a connection, the newest first. */
+/* All SAs, or those of a connection or of a gateway's clients, the newest first. */
 void ike_store_each(const struct ike_store *s, ike_store_look *each, void *context);
 void ike_store_connection_each(const struct ike_store *s, uint32_t connection, ike_store_look *each, void *context);
+void ike_store_gateway_each(const struct ike_store *s, uint32_t gateway, ike_store_look *each, void *context);
 /* Alerts that belong to no connection, in no order: strangers, and peers before their configuration was chosen. */
 const struct ike_fault_record *ike_store_strangers(const struct ike_store *s, uint32_t *n);

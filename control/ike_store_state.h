@@ -25,6 +25,7 @@ struct ike_sa {
 	uint32_t reqid;
 	uint64_t added_ns, soft_ns, hard_ns; /* 0 = no deadline */
 	bool soft_told, hard_told;
+	struct ike_past past; /* of a client of a gateway */
 	uint64_t ike_unique;
 	char identity[IKE_TEXT_MAX];
 	uint64_t waits;  /* serial of the request to answer, 0 = none */
@@ -99,6 +100,12 @@ struct ike_sa *ike_sa_by_spi(const struct ike_store *s, uint32_t spi, bool outbo
 /* All, without a word: no worker runs any more. */
 void ike_sas_leave(struct ike_store *s);
 void ike_sas_seen(struct ike_store *s, uint64_t change);
+
+/* ---- ike_client.c: SAs of a gateway ---- */
+/* Who has an address goes on with what an SA of the same client and address began. */
+void ike_client_join(struct ike_sa *sa);
+/* What the SA carried goes to one that stays. It is linked still. */
+void ike_client_leave(struct ike_sa *sa);
 
 /* ---- ike_selector.c ---- */
 /* Every source with every destination of its family, ranges as prefixes. Free what *out says. -ENOMEM, -E2BIG. */

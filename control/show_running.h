@@ -13,6 +13,7 @@ running_function show_ports, show_port;                                 /* show_
 running_function show_drops, show_stats, show_rates;                    /* show_counters.c */
 running_function show_sas;                                              /* show_sas.c */
 running_function show_connections, show_connection, reset_connection;   /* show_connections.c */
+running_function show_clients;                                          /* show_clients.c */
 running_function troubleshoot;                                          /* show_troubleshoot.c */
 running_function show_flows, show_neighbours;                           /* show_tables.c */
 json_t *trace_json(const struct show *s, const struct trace_record *r); /* show_trace.c */

@@ -84,6 +84,12 @@ static const struct parameter connection[] = {
 	{0},
 };
 
+static const struct parameter clients[] = {
+	{"gateway", .kind = PARAMETER_TEXT, .value = "GATEWAY", .positional = true,
+		.help = "only clients of this gateway"},
+	{0},
+};
+
 static const struct parameter troubleshooting[] = {
 	{"resource", CONNECTION, .help = "only this connection or virtual network gateway"},
 	{0},
@@ -152,6 +158,8 @@ const struct verb_info verbs[VERB_COUNT] = {
 		false, connection},
 	[VERB_CONNECTION_RESET] = {"connection reset", "end a connection's IKE_SA; it is set up again from nothing",
 		false, connection},
+	[VERB_CLIENTS] = {"vpn clients", "who is connected from point to site: user, addresses, since when, bytes",
+		false, clients},
 	[VERB_TROUBLESHOOT] = {"vpn troubleshoot", "what is wrong with gateways and connections, and the evidence",
 		false, troubleshooting},
 	[VERB_SA_LIST] = {"sa list", "security associations and their counters", false, none},

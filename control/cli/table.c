@@ -51,6 +51,9 @@ static const struct column connections[] = {C("CONNECTION", "name"), C("TYPE", "
 	C("SINCE", "appliance.state.ikeEstablishedUtcTime"), C("REKEYS", "appliance.state.rekeys"),
 	C("BYTES-IN", "ingressBytesTransferred"), C("BYTES-OUT", "egressBytesTransferred"),
 	C("LAST-FAULT", "appliance.state.lastFault.fault"), {0}};
+static const struct column clients[] = {C("GATEWAY", "virtualNetworkGateway"), C("USER", "vpnUserName"),
+	C("ADDRESS", "privateIpAddress"), C("FROM", "publicIpAddress"), C("SINCE", "vpnConnectionTime"),
+	C("BYTES-IN", "ingressBytesTransferred"), C("BYTES-OUT", "egressBytesTransferred"), {0}};
 static const struct column faults[] = {C("RESOURCE", "resource"), C("TYPE", "resourceType"), C("FAULT", "id"),
 	C("REASON", "reasonType"), C("SUMMARY", "summary"), {0}};
 static const struct column flows[] = {C("SUBNET", "subnet"), C("DIR", "direction"), C("PROTO", "protocol"),
@@ -403,6 +406,9 @@ table_print(enum verb verb, const json_t *result, FILE *to)
 		break;
 	case VERB_CONNECTION_SHOW:
 		tree_and_rows(result, "securityAssociations", sas, to);
+		break;
+	case VERB_CLIENTS:
+		list_print(clients, result, to);
 		break;
 	case VERB_TROUBLESHOOT:
 		troubleshoot_print(result, to);

@@ -51,7 +51,7 @@ VERBS = [
     (("effective-routes", "--subnet", "hub/web"), "NEXT-HOP-TYPE"),
     (("next-hop", "--subnet", "hub/web", "--source", "10.0.1.4", "--destination", "10.1.1.4"), "nextHopType"),
     (WEB, "access"), ((*WEB, "--path"), "nsg-in"), (("connection", "list"), "none"),
-    (("vpn", "troubleshoot"), "none"), (("sa", "list"), "none"), (("flow", "list"), "live"),
+    (("vpn", "troubleshoot"), "none"), (("vpn", "clients"), "none"), (("sa", "list"), "none"), (("flow", "list"), "live"),
     (("neighbour", "list"), "none"), (("drops", "--all"), "nsg-deny"), (("stats",), "CYCLES/PACKET"),
     (("watch", "--count", "1"), "BUSY%"), (("trace", "--timeout", "1"), "timedOut"),
 ]
@@ -189,7 +189,7 @@ def help_and_manual_know_everything(o):
     with open(os.path.join(ROOT, "control", "cli", "isthmus.1"), encoding="utf-8") as file:
         manual = file.read().replace("\\-", "-")
     names = re.findall(r"^  ([a-z][a-z -]*[a-z]) +\*? ", text, re.M)
-    assert len(names) == 24, names
+    assert len(names) == 25, names
     for name in names:
         usage = o.run(*name.split(), "--help").stdout
         assert f"isthmus {name}" in usage.replace("[-f FILE] ", ""), usage

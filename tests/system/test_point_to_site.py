@@ -131,6 +131,28 @@ def two_have_two_addresses(scene):
         scene.talk(client)
 
 
+def list_shows_clients(scene):
+    """By their addresses and names; a rekeying changes neither the time nor what was counted."""
+    def rows():
+        return {row["privateIpAddress"].split("/")[0]: row for row in scene.site.box.ask("vpn clients", gateway="gw")}
+    scene.talk(scene.client[0])
+    before = rows()
+    assert set(before) == {client.address() for client in scene.client}, before
+    mine = before[scene.client[0].address()]
+    assert "laptop" in mine["vpnUserName"] and mine["virtualNetworkGateway"] == "gw", mine
+    assert mine["publicIpAddress"].startswith("192.0.2.11:"), mine
+    assert mine["ingressPacketsTransferred"] > 0 and mine["egressBytesTransferred"] > 0, mine
+    spis = {row["spi"] for row in scene.site.box.ask("sa list")}
+    scene.client[0].charon.rekey(child="net")
+    net.eventually(lambda: len(spis - {row["spi"] for row in scene.site.box.ask("sa list")}) == 2, what="the old SAs go")
+    after = rows()[scene.client[0].address()]
+    assert after["ingressBytesTransferred"] >= mine["ingressBytesTransferred"], (mine, after)
+    assert after["egressPacketsTransferred"] >= mine["egressPacketsTransferred"], (mine, after)
+    assert after["vpnConnectionDuration"] >= mine["vpnConnectionDuration"] and len(rows()) == 2, (mine, after)
+    shown = scene.site.box.command("vpn", "clients").stdout
+    assert scene.client[0].address() in shown and "BYTES-IN" in shown, shown
+
+
 def revoked_is_refused(scene):
     """Only the one that was revoked, from the moment on that the configuration says so."""
     scene.client[1].leave()
@@ -229,7 +251,7 @@ def main():
     net.signals_raise()
     scene = Scene()
     try:
-        for story in (by_certificate, two_have_two_addresses, revoked_is_refused, accepted_when_it_is_off_the_list,
+        for story in (by_certificate, two_have_two_addresses, list_shows_clients, revoked_is_refused, accepted_when_it_is_off_the_list,
                       stranger_is_refused, by_password, security_group_holds_for_clients,
                       another_source_is_dropped, who_left_is_not_reached,
                       full_pool_refuses_until_one_leaves):
