@@ -1,4 +1,4 @@
-/* Negotiated SAs: they come, move, expire and go.
+/* Negotiated SAs: they come, move and go.
  *
  * Keys pass through: into the SA store, which expands them, and are wiped. Two places find an SA: charon's name of it
  * (SPI, address it is sent to), hashed by SPI; and its peer's list.
@@ -157,10 +157,21 @@ sa_new(struct ike_store *s, const struct ike_sa_add *a)
 }
 
 static bool
+spi_by_hand(void *store, uint32_t spi)
+{
+	const struct ike_store *s = store;
+
+	for (uint32_t i = 0; s->world && i < s->world->spec.n_sas; i++)
+		if (s->world->spec.sa[i].config.spi == spi)
+			return true;
+	return false;
+}
+
+static bool
 spi_ours(struct ike_store *s, const struct ike_sa_add *a)
 {
 	if (a->flags & IKE_REPLAYED)
-		return ike_spi_claim(s->spis, a->id.spi);
+		return !spi_by_hand(s, a->id.spi) && ike_spi_claim(s->spis, a->id.spi);
 	return ike_spi_use(s->spis, a->id.spi);
 }
 
@@ -185,13 +196,15 @@ sa_take(struct ike_store *s, struct ike_sa *sa, const struct ike_sa_add *a, stru
 	return -r;
 }
 
-/* The orphans of this peer have their successor. */
+/* The orphans have their successor: those of the connection, or of the same client. */
 static void
-orphans_of(struct ike_store *s, struct ike_peer *p)
+orphans_replace(struct ike_store *s, const struct ike_sa *by)
 {
-	for (struct ike_sa *sa = p->sas, *next; sa; sa = next) {
+	bool clients = by->peer->kind == IKE_PEER_GATEWAY;
+
+	for (struct ike_sa *sa = by->peer->sas, *next; sa; sa = next) {
 		next = sa->next;
-		if (sa->orphan)
+		if (sa->orphan && (!clients || strcmp(sa->identity, by->identity) == 0))
 			ike_sa_remove(s, sa);
 	}
 }
@@ -219,7 +232,7 @@ ike_sa_add(struct ike_store *s, const struct ike_header *h, const struct ike_sa_
 		return;
 	}
 	sa = known ? NULL : sa_new(s, a);
-	r = sa ? sa_take(s, sa, a, &c) : EEXIST;
+	r = sa ? sa_take(s, sa, a, &c) : known ? EEXIST : ENOMEM;
 	if (sa && r == 0) {
 		memcpy(&sa->config, &c, sizeof(c));
 		explicit_bzero(sa->config.enc_key, sizeof(c.enc_key));
@@ -228,7 +241,7 @@ ike_sa_add(struct ike_store *s, const struct ike_header *h, const struct ike_sa_
 		link_sa(s, sa);
 		sa->waits = h->serial;
 		if (sa->outbound)
-			orphans_of(s, sa->peer);
+			orphans_replace(s, sa);
 		ike_peer_settle(s, sa->peer);
 		sa->change = s->change;
 	} else {
@@ -241,23 +254,26 @@ ike_sa_add(struct ike_store *s, const struct ike_header *h, const struct ike_sa_
 	explicit_bzero(&c, sizeof(c));
 }
 
-static bool
-spi_by_hand(void *store, uint32_t spi)
-{
-	const struct ike_store *s = store;
-
-	for (uint32_t i = 0; s->world && i < s->world->spec.n_sas; i++)
-		if (s->world->spec.sa[i].config.spi == spi)
-			return true;
-	return false;
-}
-
 void
 ike_spi_get(struct ike_store *s, const struct ike_header *h)
 {
 	struct ike_spi_answer answer = {.spi = ike_spi_take(s->spis, clock_boot_ns(), spi_by_hand, s)};
 
 	s->tools.send(s->tools.context, IKE_SPI_ANSWER, answer.spi ? 0 : ENOSPC, h->serial, &answer, sizeof(answer));
+}
+
+void
+ike_sa_query(struct ike_store *s, const struct ike_header *h, const struct ike_sa_id *id)
+{
+	const struct ike_sa *sa = sa_find(s, id);
+	struct ike_sa_answer answer = {0};
+	struct sa_counters c;
+
+	if (sa) {
+		sa_counters_read(sa->sa, &c);
+		answer = (struct ike_sa_answer){.bytes = c.bytes, .packets = c.packets, .last_used_ns = c.last_used_ns};
+	}
+	s->tools.send(s->tools.context, IKE_SA_ANSWER, sa ? 0 : ENOENT, h->serial, &answer, sizeof(answer));
 }
 
 /* ---- moving ------------------------------------------------------------------------- */
@@ -311,6 +327,8 @@ ike_sa_update(struct ike_store *s, const struct ike_header *h, const struct ike_
 	if (u->new_reqid)
 		sa->reqid = u->new_reqid;
 	addresses_fill(sa, &u->new_source, &u->new_destination);
+	if (sa->waits) /* who asked before: workers see both at once */
+		ike_answer(s, &(struct ike_header){.serial = sa->waits}, 0);
 	sa->waits = h->serial;
 	ike_peer_settle(s, sa->peer);
 	sa->change = s->change;
@@ -431,61 +449,4 @@ ike_sas_seen(struct ike_store *s, uint64_t change)
 			sa->waits = 0;
 		}
 	}
-}
-
-/* ---- lifetimes ---------------------------------------------------------------------- */
-
-void
-ike_sa_expire(struct ike_store *s, struct ike_sa *sa, bool hard)
-{
-	struct ike_expire e = {.id = sa->id, .hard = hard};
-
-	if (!s->synced || (hard ? sa->hard_told : sa->soft_told))
-		return;
-	*(hard ? &sa->hard_told : &sa->soft_told) = true;
-	s->tools.send(s->tools.context, IKE_EXPIRE, 0, 0, &e, sizeof(e));
-}
-
-/* Whether charon is there or not: past its hard deadline a key is not used. */
-static void
-deadline(struct ike_store *s, struct ike_sa *sa, uint64_t now_ns)
-{
-	if (sa->hard_ns && now_ns >= sa->hard_ns) {
-		ike_sa_expire(s, sa, true);
-		ike_sa_remove(s, sa);
-	} else if (sa->soft_ns && now_ns >= sa->soft_ns) {
-		ike_sa_expire(s, sa, false);
-	}
-}
-
-void
-ike_sas_tick(struct ike_store *s, uint64_t now_ns)
-{
-	/* all in a second, or at once where they are few */
-	uint32_t n = s->n_sas > 1000 ? SA_BUCKETS / 10 + 1 : SA_BUCKETS;
-
-	for (uint32_t i = 0; i < n; i++, s->sweep = (s->sweep + 1) % SA_BUCKETS) {
-		for (struct ike_sa *sa = s->bucket[s->sweep], *next; sa; sa = next) {
-			next = sa->hash_next;
-			deadline(s, sa, now_ns);
-		}
-	}
-	if (s->orphans_ns && now_ns >= s->orphans_ns) {
-		s->orphans_ns = 0;
-		ike_sas_remove(s, true);
-	}
-}
-
-void
-ike_sa_query(struct ike_store *s, const struct ike_header *h, const struct ike_sa_id *id)
-{
-	const struct ike_sa *sa = sa_find(s, id);
-	struct ike_sa_answer answer = {0};
-	struct sa_counters c;
-
-	if (sa) {
-		sa_counters_read(sa->sa, &c);
-		answer = (struct ike_sa_answer){.bytes = c.bytes, .packets = c.packets, .last_used_ns = c.last_used_ns};
-	}
-	s->tools.send(s->tools.context, IKE_SA_ANSWER, sa ? 0 : ENOENT, h->serial, &answer, sizeof(answer));
 }

@@ -61,6 +61,7 @@ synced(struct ike_store *s, const struct ike_header *h)
 	if (s->orphans_ns == 0)
 		ike_sas_remove(s, true);
 	sa_store_forget_unclaimed(s->tools.marks);
+	ike_sas_catch_up(s);
 	log_info("ike", "charon has told of its %u SAs", s->n_sas);
 	if (h->serial)
 		ike_answer(s, h, 0);

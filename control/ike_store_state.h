@@ -1,4 +1,5 @@
-/* The inside of the IKE store, for its own files: ike_store.c (messages), ike_sa.c, ike_peer.c, ike_policy.c. */
+/* The inside of the IKE store, for its own files: ike_store.c (messages), ike_sa.c, ike_lifetime.c,
+ * ike_peer.c, ike_policy.c. */
 #pragma once
 
 #include "control/ike_spi.h"
@@ -92,9 +93,6 @@ void ike_spi_get(struct ike_store *s, const struct ike_header *h);
 void ike_sa_remove(struct ike_store *s, struct ike_sa *sa);
 void ike_sas_remove(struct ike_store *s, bool orphans_only);
 void ike_sas_orphan(struct ike_store *s);
-void ike_sa_expire(struct ike_store *s, struct ike_sa *sa, bool hard);
-/* Some deadlines of all. */
-void ike_sas_tick(struct ike_store *s, uint64_t now_ns);
 /* name: of the SA, or NAME_NONE for any. */
 struct ike_sa *ike_sa_by_spi(const struct ike_store *s, uint32_t spi, bool outbound, uint32_t name);
 /* All, without a word: no worker runs any more. */
@@ -106,6 +104,14 @@ void ike_sas_seen(struct ike_store *s, uint64_t change);
 void ike_client_join(struct ike_sa *sa);
 /* What the SA carried goes to one that stays. It is linked still. */
 void ike_client_leave(struct ike_sa *sa);
+
+/* ---- ike_lifetime.c ---- */
+/* Told once; not now when no charon is there, and not to one that does not know the SA. */
+void ike_sa_expire(struct ike_store *s, struct ike_sa *sa, bool hard);
+/* Some deadlines of all. */
+void ike_sas_tick(struct ike_store *s, uint64_t now_ns);
+/* charon is there again: what the workers told while it was not. */
+void ike_sas_catch_up(struct ike_store *s);
 
 /* ---- ike_selector.c ---- */
 /* Every source with every destination of its family, ranges as prefixes. Free what *out says. -ENOMEM, -E2BIG. */
