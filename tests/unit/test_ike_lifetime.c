@@ -189,7 +189,7 @@ many_in_a_second(void **unused)
 	(void)unused;
 	now = clock_boot_ns();
 	for (uint32_t i = 0; i < MANY; i++) {
-		struct case_add m = case_add(SITE, false, 0xcafe0000 + i * 7, PEER, FAR);
+		struct case_add m = case_add(ike.ids.gateway[0], false, 0xcafe0000 + i * 7, PEER, FAR);
 
 		m.a.soft_deadline_ns = now + CASE_SECOND;
 		case_tell(IKE_SA_ADD, &m);
