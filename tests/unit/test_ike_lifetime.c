@@ -194,7 +194,8 @@ many_in_a_second(void **unused)
 		m.a.soft_deadline_ns = now + CASE_SECOND;
 		case_tell(IKE_SA_ADD, &m);
 	}
-	assert_int_equal(case_settle(), MANY);
+	case_settle();
+	assert_int_equal(ike.store->n_sas, MANY);
 	case_forget();
 	now += 2 * CASE_SECOND;
 	pass(0);
