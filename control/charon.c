@@ -245,7 +245,7 @@ charon_free(struct charon *c)
 {
 	vici_close(c->vici);
 	ike_conf_free(c->wanted);
-	free(c->watch);
+	charon_watches_free(c);
 	free(c->revoked);
 	free(c->config.vici_socket);
 	free(c->config.plugin_socket);

@@ -11,10 +11,10 @@
 struct charon_watch {
 	const struct ike_item *item; /* of the wanted list */
 	uint32_t children;           /* installed, as far as we heard */
-	struct charon_look *look;    /* list-sas is under way */
-	bool busy;                   /* it has an IKE_SA that is not established yet */
+	struct charon_look *look;    /* what a list of SAs shows of it, until it is acted upon */
 	uint64_t due_ns;             /* 0: nothing to do */
 	uint64_t hurried_ns;         /* when packets last waited for it */
+	uint64_t started_ns;         /* when children of it were last initiated */
 	uint64_t pause_ns;
 };
 
@@ -38,6 +38,8 @@ struct charon {
 
 	struct charon_watch *watch;
 	uint32_t n_watches;
+	bool listing;                    /* a list of SAs is under way */
+	uint64_t listed_ns, list_due_ns; /* when the last one began; no next one before */
 };
 
 /* charon_load.c: from loaded to wanted. After a new connection loaded is NULL. */
@@ -60,6 +62,7 @@ void charon_spares_clear(struct charon_spares *s);
 
 /* charon_watch.c */
 int charon_watches_make(struct charon *c);
+void charon_watches_free(struct charon *c);
 void charon_watch_event(struct charon *c, const char *name, const struct vici_body *b);
 void charon_watch_connected(struct charon *c);
 void charon_watch_tick(struct charon *c, uint64_t now_ns);

@@ -1,6 +1,11 @@
 /* Keeping connections up. Each that starts has a watch: how many of its children are installed, as events and lists
- * of SAs tell, and when to look again. Looking is asking charon for the connection's SAs, as events may have been
- * missed; what is missing is initiated, unless an IKE_SA is on its way already.
+ * of SAs tell, and when to look again. Looking is asking charon for SAs, as events may have been missed: one list for
+ * all whose time it is, since charon goes through all it has for any list. What is missing is initiated, unless an
+ * IKE_SA is on its way already.
+ *
+ * Thousands come up in turn: so many are under way at a time as keep a machine busy, but not so many that the first
+ * message is sent again because nobody had time for the answer. Where both ends start, the patient one begins with the
+ * last ones, so that they meet once.
  */
 #include "control/charon_state.h"
 #include "drivers/clock.h"
@@ -12,9 +17,14 @@
 
 #define SECOND_NS 1000000000ull
 #define PAUSE_MAX_NS (60 * SECOND_NS)
+#define BUSY_MAX_NS (15 * SECOND_NS) /* charon tries by itself, and tells nobody when it gives up */
 #define PATIENT_NS (3 * SECOND_NS)
-#define HURRY_NS (3 * SECOND_NS) /* not more often, however many packets wait */
-#define PENDING_MAX 64           /* requests under way: thousands of tunnels come up in turn */
+#define HURRY_NS (3 * SECOND_NS)      /* not more often, however many packets wait */
+#define UNANSWERED_NS (5 * SECOND_NS) /* before charon's own tries become rare, packets do not end them */
+#define STARTING_MAX 64               /* connections under way */
+#define STARTING_NS SECOND_NS         /* what takes longer is not waited for */
+#define STALE_NS (5 * SECOND_NS)      /* what a list showed then may not be so any more */
+#define SPACING 4                     /* of charon's time at most a fifth goes to lists */
 
 /* ---- watches ------------------------------------------------------------------------- */
 
@@ -44,6 +54,37 @@ look_at(struct charon_watch *w, uint64_t now_ns)
 	w->due_ns = now_ns + (w->item->patient ? PATIENT_NS : 0);
 }
 
+/* Of one connection, while the list comes and until its turn to start. */
+struct charon_look {
+	uint64_t since_ns;
+	bool listed;         /* all of the list was seen: children are missing */
+	bool busy;           /* it has an IKE_SA that is not established yet */
+	char unanswered[16]; /* charon's number of one that we began and no peer answered */
+	struct charon_spares spares;
+	uint32_t n;
+	bool seen[];
+};
+
+static void
+look_end(struct charon_watch *w)
+{
+	if (!w->look)
+		return;
+	charon_spares_clear(&w->look->spares);
+	free(w->look);
+	w->look = NULL;
+}
+
+void
+charon_watches_free(struct charon *c)
+{
+	for (uint32_t i = 0; i < c->n_watches; i++)
+		look_end(&c->watch[i]);
+	free(c->watch);
+	c->watch = NULL;
+	c->n_watches = 0;
+}
+
 /* Before the list of before goes: what is known of its connections stays. */
 int
 charon_watches_make(struct charon *c)
@@ -56,32 +97,25 @@ charon_watches_make(struct charon *c)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < c->wanted->n; i++) {
 		const struct ike_item *item = &c->wanted->item[i];
-		const struct charon_watch *before;
+		struct charon_watch *before;
 
 		if (item->kind != IKE_CONN || !item->starts)
 			continue;
 		before = charon_watch_find(c, item->name);
-		if (before)
+		if (before) {
 			made[n] = *before;
+			before->look = NULL;
+		}
 		made[n].item = item;
 		look_at(&made[n++], now_ns);
 	}
-	free(c->watch);
+	charon_watches_free(c);
 	c->watch = made;
 	c->n_watches = n;
 	return 0;
 }
 
 /* ---- what is heard ------------------------------------------------------------------- */
-
-/* A list of SAs under way, and which children it has shown. */
-struct charon_look {
-	struct charon *c;
-	char name[256];
-	struct charon_spares spares;
-	uint32_t n;
-	bool seen[];
-};
 
 static bool
 is_installed(const json_t *child)
@@ -92,14 +126,14 @@ is_installed(const json_t *child)
 }
 
 static void
-child_take(struct charon_watch *w, const json_t *child)
+child_take(struct charon *c, struct charon_watch *w, const json_t *child)
 {
 	const char *name = json_string_value(json_object_get(child, "name"));
 
 	if (!name || !is_installed(child))
 		return;
 	w->children++;
-	charon_spares_child(w->look->c, &w->look->spares, child);
+	charon_spares_child(c, &w->look->spares, child);
 	for (uint32_t i = 0; i < w->item->n_children && i < w->look->n; i++) {
 		if (strcmp(w->item->child[i], name) == 0)
 			w->look->seen[i] = true;
@@ -107,16 +141,27 @@ child_take(struct charon_watch *w, const json_t *child)
 }
 
 static void
-list_take(struct charon_watch *w, const json_t *sa)
+busy_take(struct charon_look *l, const json_t *sa)
+{
+	const char *peers_spi = json_string_value(json_object_get(sa, "responder-spi"));
+	const char *id = json_string_value(json_object_get(sa, "uniqueid"));
+
+	l->busy = true;
+	if (id && peers_spi && json_object_get(sa, "initiator") && strspn(peers_spi, "0") == strlen(peers_spi))
+		snprintf(l->unanswered, sizeof(l->unanswered), "%s", id);
+}
+
+static void
+list_take(struct charon *c, struct charon_watch *w, const json_t *sa)
 {
 	const char *state = json_string_value(json_object_get(sa, "state")), *name;
 	json_t *children = json_object_get(sa, "child-sas"), *child;
 
 	if (state && (strcmp(state, "CREATED") == 0 || strcmp(state, "CONNECTING") == 0))
-		w->busy = true;
+		busy_take(w->look, sa);
 	if (state && strcmp(state, "ESTABLISHED") == 0)
 		charon_spares_ike(&w->look->spares, sa);
-	json_object_foreach(children, name, child) child_take(w, child);
+	json_object_foreach(children, name, child) child_take(c, w, child);
 }
 
 void
@@ -139,12 +184,15 @@ charon_watch_hurry(struct charon_watch *w)
 		w->due_ns = due_ns;
 }
 
+/* All there: nothing is to be looked for, unless a list that is under way counts it, too. */
 static void
 up_take(struct charon_watch *w)
 {
 	w->children++;
 	if (w->children > w->item->n_children && w->due_ns == 0)
 		charon_watch_soon(w);
+	else if (w->children == w->item->n_children && !w->look)
+		w->due_ns = 0;
 }
 
 static void
@@ -175,8 +223,8 @@ charon_watch_event(struct charon *c, const char *name, const struct vici_body *b
 
 		if (!w)
 			continue;
-		if (listed && w->look)
-			list_take(w, sa);
+		if (listed && w->look && !w->look->listed)
+			list_take(c, w, sa);
 		else if (!listed && !up)
 			down_take(w, sa, child);
 		else if (child)
@@ -185,7 +233,7 @@ charon_watch_event(struct charon *c, const char *name, const struct vici_body *b
 	json_decref(all);
 }
 
-/* ---- what is done -------------------------------------------------------------------- */
+/* ---- starting ------------------------------------------------------------------------ */
 
 static int
 child_initiate(struct charon *c, const struct ike_item *item, uint32_t child)
@@ -201,12 +249,12 @@ child_initiate(struct charon *c, const struct ike_item *item, uint32_t child)
 /* As many as are missing, of those that were not seen: at the peer's side of a connection all children may bear the
  * name of the first that fits. */
 static void
-missing_initiate(struct charon *c, struct charon_watch *w, const struct charon_look *l)
+missing_initiate(struct charon *c, const struct charon_watch *w)
 {
-	uint32_t missing = w->item->n_children - w->children;
+	uint32_t missing = w->children < w->item->n_children ? w->item->n_children - w->children : 0;
 
 	for (uint32_t i = 0; i < w->item->n_children && missing > 0; i++) {
-		if (i < l->n && l->seen[i])
+		if (i < w->look->n && w->look->seen[i])
 			continue;
 		child_initiate(c, w->item, i);
 		missing--;
@@ -214,53 +262,149 @@ missing_initiate(struct charon *c, struct charon_watch *w, const struct charon_l
 }
 
 static void
-again_later(struct charon_watch *w)
+again_later(struct charon_watch *w, uint64_t most_ns)
 {
 	w->due_ns = clock_boot_ns() + w->pause_ns;
-	w->pause_ns = w->pause_ns * 2 < PAUSE_MAX_NS ? w->pause_ns * 2 : PAUSE_MAX_NS;
+	w->pause_ns = w->pause_ns * 2 < most_ns ? w->pause_ns * 2 : most_ns;
 }
 
-/* The answer ends the list: by now the children were counted. */
+static bool
+is_starting(const struct charon_watch *w, uint64_t now_ns)
+{
+	return w->started_ns && now_ns - w->started_ns < STARTING_NS && w->children < w->item->n_children;
+}
+
+/* Whose turn it is. Children may have come since the list. */
+static void
+start(struct charon *c, struct charon_watch *w, uint64_t now_ns)
+{
+	if (w->children < w->item->n_children) {
+		missing_initiate(c, w);
+		w->started_ns = now_ns;
+		again_later(w, PAUSE_MAX_NS);
+	}
+	look_end(w);
+}
+
+static void
+starts(struct charon *c, uint64_t now_ns)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < c->n_watches; i++)
+		n += is_starting(&c->watch[i], now_ns);
+	for (uint32_t i = 0; i < 2 * c->n_watches && n < STARTING_MAX; i++) {
+		bool patient = i >= c->n_watches;
+		struct charon_watch *w = &c->watch[patient ? 2 * c->n_watches - 1 - i : i];
+
+		if (!w->look || !w->look->listed || w->item->patient != patient)
+			continue;
+		start(c, w, now_ns);
+		n += is_starting(w, now_ns);
+	}
+}
+
+/* ---- looking ------------------------------------------------------------------------- */
+
+/* Packets wait and nobody answered for a while: the peer may be back long before charon's next try. */
+static void
+unanswered_end(struct charon *c, struct charon_watch *w, uint64_t now_ns)
+{
+	struct vici_message m = {0};
+
+	if (!w->look->unanswered[0] || !w->hurried_ns || now_ns - w->hurried_ns > HURRY_NS ||
+		now_ns - w->started_ns < UNANSWERED_NS)
+		return;
+	vici_text(&m, "ike-id", "%s", w->look->unanswered);
+	vici_text(&m, "timeout", "-1");
+	vici_request(c->vici, "terminate", &m, NULL, NULL);
+	w->started_ns = now_ns;
+	w->due_ns = now_ns + SECOND_NS / 10;
+}
+
+/* By now the children were counted. */
+static void
+judge(struct charon *c, struct charon_watch *w, uint64_t now_ns)
+{
+	if (charon_spares_end(c, w->item, &w->look->spares)) {
+		charon_watch_soon(w);
+	} else if (w->children >= w->item->n_children) {
+		w->due_ns = 0;
+	} else if (w->look->busy) {
+		again_later(w, BUSY_MAX_NS);
+		unanswered_end(c, w, now_ns);
+	} else {
+		w->look->listed = true;
+		return;
+	}
+	look_end(w);
+}
+
+/* The answer ends the list. */
 static void
 on_listed(void *context, int result, const struct vici_body *answer)
 {
-	struct charon_look *l = context;
-	struct charon_watch *w = charon_watch_find(l->c, l->name);
+	struct charon *c = context;
+	uint64_t now_ns = clock_boot_ns();
 
 	(void)answer;
-	if (w && w->look == l) {
-		w->look = NULL;
-		again_later(w);
-		if (result == 0 && charon_spares_end(l->c, w->item, &l->spares))
-			w->pause_ns = SECOND_NS;
-		else if (result == 0 && w->children >= w->item->n_children)
-			w->due_ns = 0;
-		else if (result == 0 && !w->busy)
-			missing_initiate(l->c, w, l);
+	c->listing = false;
+	c->list_due_ns = now_ns + SPACING * (now_ns - c->listed_ns);
+	for (uint32_t i = 0; i < c->n_watches; i++) {
+		struct charon_watch *w = &c->watch[i];
+
+		if (!w->look || w->look->listed)
+			continue;
+		if (result == 0) {
+			judge(c, w, now_ns);
+		} else {
+			look_end(w);
+			again_later(w, PAUSE_MAX_NS);
+		}
 	}
-	charon_spares_clear(&l->spares);
-	free(l);
+	if (result == 0)
+		starts(c, now_ns);
+}
+
+static bool
+is_due(const struct charon_watch *w, uint64_t now_ns)
+{
+	return w->due_ns != 0 && now_ns >= w->due_ns && !w->look;
+}
+
+static bool
+look(struct charon_watch *w, uint64_t now_ns)
+{
+	w->look = calloc(1, sizeof(*w->look) + w->item->n_children * sizeof(w->look->seen[0]));
+	if (!w->look)
+		return false;
+	w->look->since_ns = now_ns;
+	w->look->n = w->item->n_children;
+	w->children = 0;
+	return true;
 }
 
 static void
-look(struct charon *c, struct charon_watch *w)
+list(struct charon *c, uint64_t now_ns)
 {
-	struct charon_look *l = calloc(1, sizeof(*l) + w->item->n_children * sizeof(l->seen[0]));
+	const struct charon_watch *one = NULL;
 	struct vici_message m = {0};
+	uint32_t n = 0;
 
-	if (!l)
-		return;
-	l->c = c;
-	l->n = w->item->n_children;
-	snprintf(l->name, sizeof(l->name), "%s", w->item->name);
-	vici_text(&m, "ike", "%s", w->item->name);
-	if (vici_request(c->vici, "list-sas", &m, on_listed, l) != 0) {
-		free(l);
-		return;
+	for (uint32_t i = 0; i < c->n_watches; i++) {
+		if (is_due(&c->watch[i], now_ns) && look(&c->watch[i], now_ns)) {
+			one = &c->watch[i];
+			n++;
+		}
 	}
-	w->children = 0;
-	w->busy = false;
-	w->look = l;
+	if (n == 0)
+		return;
+	if (n == 1)
+		vici_text(&m, "ike", "%s", one->item->name);
+	c->listing = true;
+	c->listed_ns = now_ns;
+	if (vici_request(c->vici, "list-sas", &m, on_listed, c) != 0)
+		on_listed(c, -ENOTCONN, NULL);
 }
 
 void
@@ -268,18 +412,31 @@ charon_watch_connected(struct charon *c)
 {
 	for (uint32_t i = 0; i < c->n_watches; i++) {
 		c->watch[i].children = 0;
-		c->watch[i].look = NULL;
+		look_end(&c->watch[i]);
 		look_at(&c->watch[i], clock_boot_ns());
+	}
+}
+
+/* What was listed long ago is looked at again. */
+static void
+stale_end(struct charon *c, uint64_t now_ns)
+{
+	for (uint32_t i = 0; i < c->n_watches; i++) {
+		struct charon_watch *w = &c->watch[i];
+
+		if (!w->look || !w->look->listed || now_ns - w->look->since_ns < STALE_NS)
+			continue;
+		look_end(w);
+		w->due_ns = now_ns;
 	}
 }
 
 void
 charon_watch_tick(struct charon *c, uint64_t now_ns)
 {
-	for (uint32_t i = 0; i < c->n_watches && vici_pending(c->vici) < PENDING_MAX; i++) {
-		struct charon_watch *w = &c->watch[i];
-
-		if (w->due_ns != 0 && now_ns >= w->due_ns && !w->look)
-			look(c, w);
-	}
+	starts(c, now_ns);
+	if (c->listing || now_ns < c->list_due_ns)
+		return;
+	stale_end(c, now_ns);
+	list(c, now_ns);
 }
