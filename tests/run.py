@@ -20,7 +20,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PYTHON = "/usr/bin/python3"
 TSAN_TESTS = ("channel", "esp_numbers", "flow_race", "replay", "view_sas")
 # Scripts that measure time and rates, or emulate a machine that does not like to wait.
-ALONE = ("0_kernel_peer", "generator", "ike_rekey", "kernel", "kernel_charon", "soak", "wire")
+ALONE = ("0_kernel_peer", "generator", "ike_many", "ike_rekey", "kernel", "kernel_charon", "soak", "wire")
 # DPDK's types for unaligned words are plain integers on x86, where that is legal.
 NO_ALIGNMENT = "-Dc_args=-fno-sanitize=alignment"
 TAP_LINE = re.compile(r"^(ok|not ok) \d+(?: - (.*?))?(?:\s*# SKIP ?(.*))?$")
