@@ -21,8 +21,8 @@
 #define PATIENT_NS (3 * SECOND_NS)
 #define HURRY_NS (3 * SECOND_NS)      /* not more often, however many packets wait */
 #define UNANSWERED_NS (5 * SECOND_NS) /* before charon's own tries become rare, packets do not end them */
-#define STARTING_MAX 64               /* connections under way */
-#define STARTING_NS SECOND_NS         /* what takes longer is not waited for */
+#define STARTING_MAX 128              /* connections under way */
+#define STARTING_NS (5 * SECOND_NS)   /* what takes longer is not waited for */
 #define STALE_NS (5 * SECOND_NS)      /* what a list showed then may not be so any more */
 #define SPACING 4                     /* of charon's time at most a fifth goes to lists */
 

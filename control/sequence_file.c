@@ -24,18 +24,21 @@
 #define FILE_MAX (1u << 30)
 #define NEGOTIATED "ike-"
 
+static const char digits[] = "0123456789abcdef";
+
 static void
 hex(char *to, const uint8_t *b, size_t n)
 {
-	for (size_t i = 0; i < n; i++)
-		sprintf(to + 2 * i, "%02x", b[i]);
+	for (size_t i = 0; i < n; i++) {
+		*to++ = digits[b[i] >> 4];
+		*to++ = digits[b[i] & 15];
+	}
 }
 
 static bool
 unhex(uint8_t *to, const char *text, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		static const char digits[] = "0123456789abcdef";
 		const char *high = text[2 * i] ? strchr(digits, text[2 * i]) : NULL;
 		const char *low = high && text[2 * i + 1] ? strchr(digits, text[2 * i + 1]) : NULL;
 
