@@ -33,9 +33,9 @@
 #define LIMIT_PUBLIC_IPS 1000
 #define LIMIT_GATEWAYS 1000
 #define LIMIT_GATEWAY_IP_CONFIGS 2 /* one of each address family */
-#define LIMIT_LOCAL_GATEWAYS 1000
+#define LIMIT_LOCAL_GATEWAYS 10000
 #define LIMIT_LOCAL_PREFIXES 4000
-#define LIMIT_CONNECTIONS 4096
+#define LIMIT_CONNECTIONS 10000
 #define LIMIT_SELECTORS 100 /* per connection */
 #define LIMIT_SAS 256       /* per connection: each resource both ways, and twice while keys change */
 #define LIMIT_RESOURCES 64
