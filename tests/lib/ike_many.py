@@ -124,6 +124,7 @@ class Many:
     def __init__(self, count, **appliance):
         """appliance: more of every connection's `appliance`."""
         self.count, self.more, self.end, self.stopped = count, appliance, [], False
+        self.children = appliance.get("tunnels", 1)
         self.answerers, self.empty_mb = [], {}
         try:
             for name, first in FIRST.items():
@@ -181,15 +182,16 @@ class Many:
             counts = [end.ike_sas() for end in self.end]
             return all(total - half >= self.count for total, half in counts)
         net.eventually(established, timeout, step, f"{self.count} IKE_SAs at both ends")
-        net.eventually(lambda: all(len({row["tunnel"] for row in end.sas()}) == self.count for end in self.end), timeout,
-                       step, f"{self.count} tunnels with SAs at both ends")
+        net.eventually(lambda: all(len({row["tunnel"] for row in end.sas()}) == self.count for end in self.end),
+                       timeout, step, f"{self.count} tunnels with SAs at both ends")
         return time.monotonic() - self.began
 
     def await_settled(self, timeout):
-        """One IKE_SA and one child of each, and nothing else."""
+        """One IKE_SA of each with its children, and nothing else."""
         def settled():
-            return all(end.ike_sas() == (self.count, 0) and len(end.sas()) == 2 * self.count for end in self.end)
-        net.eventually(settled, timeout, 0.5, f"{self.count} IKE_SAs with one child")
+            return all(end.ike_sas() == (self.count, 0) and len(end.sas()) == 2 * self.count * self.children
+                       for end in self.end)
+        net.eventually(settled, timeout, 0.5, f"{self.count} IKE_SAs with their children")
 
     # ---- packets
 
