@@ -5,8 +5,13 @@
 #include "control/ike_spi.h"
 #include "control/ike_store.h"
 
+#ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION /* a thousand inputs a second have few SAs each */
+#define SA_BUCKETS (1u << 5)
+#define PEER_BUCKETS (1u << 3)
+#else
 #define SA_BUCKETS (1u << 15)
 #define PEER_BUCKETS (1u << 12)
+#endif
 #define STRANGERS_MAX 32
 
 struct ike_sa {
