@@ -74,4 +74,4 @@ install: all
 	@DESTDIR=$(DESTDIR) $(MESON) install -C $(BUILD) --no-rebuild
 
 clean:
-	@rm -rf $(BUILD) build-asan build-tsan build-clang build-fuzz
+	@rm -rf $(BUILD) build-tsan build-fuzz

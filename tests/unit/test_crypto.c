@@ -499,6 +499,13 @@ mixed_bursts(void **unused)
 		pair_free(&pair[i]);
 }
 
+/* DES is slow: of its long packets some will do. */
+static bool
+long_of_des(const struct pair *p, uint32_t size)
+{
+	return p->sizes.block == 8 && size > 150;
+}
+
 /* Between two pages that nobody may touch: the packet ends with its page, or starts with it. */
 static void
 stays_inside(void **unused)
@@ -512,7 +519,8 @@ stays_inside(void **unused)
 	for (uint32_t i = 0; i < 2 * kinds; i++) {
 		struct pair p = pair_make(i % kinds, i / kinds);
 
-		for (uint32_t size = p.sizes.block; size < 1500; size += p.sizes.block) {
+		for (uint32_t size = p.sizes.block; size < 1500;
+			size += p.sizes.block * (long_of_des(&p, size) ? 19 : 1)) {
 			uint16_t length = (uint16_t)(ESP_HEADER + p.sizes.iv + size);
 
 			for (int end = 0; end < 2; end++) {

@@ -24,6 +24,12 @@ every_algorithm(void **unused)
 	}
 }
 
+static bool
+is_des(enum cfg_encryption e)
+{
+	return e == ENC_DES_CBC || e == ENC_3DES_CBC;
+}
+
 static void
 every_length(void **unused)
 {
@@ -35,7 +41,8 @@ every_length(void **unused)
 
 		c.esn = kind & 1;
 		begin(&c, false);
-		for (uint16_t n = 20; n <= 1500; n++)
+		/* DES is slow: of its long packets some. */
+		for (uint16_t n = 20; n <= 1500; n += is_des(e) && n > 150 ? 149 : 1)
 			roundtrip(n, n >= 40 && (n & 1));
 		end();
 	}
