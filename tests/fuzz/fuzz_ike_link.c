@@ -18,6 +18,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define REQUESTS_MAX 4096
+#define OURS (1ull << 63) /* in serials of requests that are not raw records */
 #define SPIS 8
 
 static struct {
@@ -74,10 +75,12 @@ hear(void)
 
 	while ((size = recv(f.fd, &m, sizeof(m), MSG_DONTWAIT)) > 0) {
 		case_must((size_t)size >= sizeof(m.h) && m.h.length == (size_t)size, "a record of another length");
-		if (m.h.serial == 0 || m.h.serial >= REQUESTS_MAX)
-			continue; /* a raw record may have asked so */
-		case_must(!f.answered[m.h.serial], "a request that is answered twice");
-		f.answered[m.h.serial] = m.h.serial <= f.serial;
+		if (m.h.serial & OURS) {
+			uint64_t n = m.h.serial - OURS;
+
+			case_must(n <= f.serial && !f.answered[n], "an answer that nobody waits for");
+			f.answered[n] = true;
+		}
 		if (m.h.type == IKE_SPI_ANSWER && m.h.result == 0)
 			memcpy(&f.spi[f.n_spis++ % SPIS], m.body, sizeof(uint32_t));
 	}
@@ -147,7 +150,7 @@ tell(enum ike_message_type type, const void *body, size_t size)
 
 	case_must(size <= sizeof(m.body), "a long record");
 	if (type < IKE_SA_STATE && type != IKE_HELLO && f.serial + 1 < REQUESTS_MAX)
-		m.h.serial = ++f.serial;
+		m.h.serial = OURS + ++f.serial;
 	if (size)
 		memcpy(m.body, body, size);
 	put(&m, m.h.length);
@@ -220,11 +223,14 @@ any_selector(uint8_t c)
 static void
 raw(void)
 {
+	static _Alignas(8) uint8_t record[UINT16_MAX];
 	size_t size = next(), n;
 
 	size |= (size_t)next() << 8;
 	n = size < f.left ? size : f.left;
-	put(f.data, n);
+	memcpy(record, f.data, n);
+	record[15] &= 0x7f;
+	put(record, n);
 	f.data += n;
 	f.left -= n;
 }

@@ -3,6 +3,8 @@
 #include "dataplane/sa.h"
 #include "tests/unit/ike_case.h"
 
+#include <time.h>
+
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 #define SITE ike.ids.connection[CASE_SITE]
 #define WIDE ike.ids.connection[CASE_WIDE]
@@ -230,7 +232,7 @@ static void
 thousands_of_clients(void **unused)
 {
 	enum { MANY = 5000 };
-	uint64_t start = clock_boot_ns();
+	clock_t start = clock(), took; /* of this process: the machine may be busy */
 
 	(void)unused;
 	for (uint32_t i = 0; i < MANY; i++) {
@@ -244,8 +246,9 @@ thousands_of_clients(void **unused)
 	assert_int_equal(ike.sas.n_clients, MANY);
 	case_tell(IKE_SA_FLUSH, NULL);
 	assert_int_equal(case_settle(), 0);
-	print_message("%u clients came and went in %.0f ms\n", MANY, (double)(clock_boot_ns() - start) / 1e6);
-	assert_true(clock_boot_ns() - start < 10 * CASE_SECOND);
+	took = clock() - start;
+	print_message("%u clients came and went in %.0f ms\n", MANY, (double)took * 1e3 / CLOCKS_PER_SEC);
+	assert_true(took < 10 * CLOCKS_PER_SEC);
 }
 
 /* ---- a reload ------------------------------------------------------------------------------- */
@@ -318,7 +321,7 @@ a_reload_takes_a_connection_and_brings_it_back(void **unused)
 
 struct looked {
 	uint32_t spi[8], n;
-	bool visible;
+	bool visible[8];
 };
 
 static void
@@ -326,8 +329,8 @@ look(void *context, const struct ike_sa_info *sa)
 {
 	struct looked *l = context;
 
+	l->visible[l->n % 8] = sa->visible;
 	l->spi[l->n++ % 8] = sa->spi;
-	l->visible = sa->visible;
 	assert_string_equal(sa->identity, "peer.example");
 }
 
@@ -347,7 +350,7 @@ looking_at_them(void **unused)
 	ike_store_connection_each(ike.store, CASE_WIDE, look, &one);
 	assert_int_equal(one.n, 2);
 	assert_true(one.spi[0] == 0x201 && one.spi[1] == 0x200); /* the newest first */
-	assert_true(one.visible);                                /* the older one, by workers */
+	assert_true(!one.visible[0] && one.visible[1]);          /* by workers */
 	ike_store_connection_each(ike.store, 2, look, &none);
 	ike_store_connection_each(ike.store, 99, look, &none);
 	assert_int_equal(none.n, 0);
