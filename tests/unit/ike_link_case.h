@@ -145,7 +145,8 @@ put(uint16_t type, const void *body, size_t size, uint32_t length)
 	} r;
 
 	r.h = (struct ike_header){.type = type, .length = length, .serial = 77};
-	memcpy(r.body, body, size > sizeof(r.h) ? size - sizeof(r.h) : 0);
+	if (size > sizeof(r.h))
+		memcpy(r.body, body, size - sizeof(r.h));
 	assert_int_equal(send(l.fd, &r, size, MSG_NOSIGNAL), size);
 	serve();
 }
