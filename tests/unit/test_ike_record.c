@@ -3,24 +3,35 @@
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
-static const struct ike_address four = {.family = 4, .b = {192, 0, 2, 1}};
-static const struct ike_address six = {.family = 6, .b = {0x20, 1}};
-static const struct ike_selector selector = {.family = 4, .port_last = 65535, .last = {255, 255, 255, 255}};
+#define FOUR                                                                                                           \
+	{                                                                                                              \
+		.family = 4, .b = { 192, 0, 2, 1 }                                                                     \
+	}
+#define SIX                                                                                                            \
+	{                                                                                                              \
+		.family = 6, .b = { 0x20, 1 }                                                                          \
+	}
+#define SELECTOR                                                                                                       \
+	{                                                                                                              \
+		.family = 4, .port_last = 65535, .last = { 255, 255, 255, 255 }                                        \
+	}
+
+static const struct ike_selector selector = SELECTOR;
 
 static const struct ike_hello hello = {.version = 99, .strongswan = "a", .running = "b"};
-static const struct ike_spi_get spi_get = {four, four};
+static const struct ike_spi_get spi_get = {FOUR, FOUR};
 static const struct {
 	struct ike_sa_add a;
 	struct ike_selector s[3];
 } add = {
-	{.id = {.spi = 5, .source = four, .destination = four}, .n_source = 2, .n_destination = 1, .peer = "p"},
-	{selector, selector, selector},
+	{.id = {.spi = 5, .source = FOUR, .destination = FOUR}, .n_source = 2, .n_destination = 1, .peer = "p"},
+	{SELECTOR, SELECTOR, SELECTOR},
 };
 static const struct ike_sa_update update = {
-	.id = {.source = four, .destination = four}, .new_source = six, .new_destination = six};
-static const struct ike_sa_id id = {.spi = 1, .source = six, .destination = six};
+	.id = {.source = FOUR, .destination = FOUR}, .new_source = SIX, .new_destination = SIX};
+static const struct ike_sa_id id = {.spi = 1, .source = SIX, .destination = SIX};
 static const struct ike_policy policy = {
-	.dir = IKE_POLICY_FWD, .type = IKE_POLICY_DROP, .source = selector, .destination = selector};
+	.dir = IKE_POLICY_FWD, .type = IKE_POLICY_DROP, .source = SELECTOR, .destination = SELECTOR};
 static const struct ike_state state = {.up = 1, .proposal = "p"};
 static const struct ike_child_state child = {.up = 2, .child_name = "c"};
 static const struct ike_alert alert = {.fault = 99, .text = "t"};
