@@ -80,6 +80,19 @@ revoked_apply(struct charon *c)
 
 /* ---- what vici and the process say ----------------------------------------------------- */
 
+/* Answers come in the order of the requests. */
+static void
+on_loaded(void *context, int result, const struct vici_body *answer)
+{
+	struct charon *c = context;
+
+	(void)answer;
+	if (result != 0 || c->ready)
+		return;
+	c->ready = true;
+	log_info("charon", "it knows its connections");
+}
+
 static void
 on_up(void *context)
 {
@@ -93,6 +106,7 @@ on_up(void *context)
 		c->loaded = c->wanted;
 		revoked_apply(c);
 	}
+	vici_request(c->vici, "version", NULL, on_loaded, c);
 	c->fresh = false;
 	charon_watch_connected(c);
 	if (c->hooks.up)
@@ -136,6 +150,7 @@ on_ended(void *context)
 {
 	struct charon *c = context;
 
+	c->ready = false;
 	if (c->leaving)
 		return;
 	log_error("charon", "it ended; the next one is started in %u s", (unsigned)(c->retry_ns / SECOND_NS));
@@ -158,6 +173,7 @@ start(struct charon *c)
 		log_notice("charon", "started as process %d%s%s", c->process.pid, c->preload[0] ? " with " : "",
 			c->preload);
 		c->fresh = true;
+		c->ready = false;
 		return;
 	}
 	log_error("charon", "cannot be started: %s", strerror(-r));
@@ -188,6 +204,7 @@ adopt(struct charon *c, int pid)
 	}
 	c->fresh = false;
 	if (is_in_place(c, pid)) {
+		c->ready = true;
 		log_notice("charon", "process %d is taken over from an isthmusd before us", pid);
 		return;
 	}
@@ -359,6 +376,12 @@ bool
 charon_connected(const struct charon *c)
 {
 	return c && vici_connected(c->vici);
+}
+
+bool
+charon_ready(const struct charon *c)
+{
+	return !is_managed(c) || c->ready;
 }
 
 int

@@ -48,6 +48,8 @@ bool charon_gone(const struct charon *c);
 void charon_stop(struct charon *c, enum charon_stop how);
 
 bool charon_connected(const struct charon *c);
+/* It knows its connections: peers are not turned away. */
+bool charon_ready(const struct charon *c);
 /* 0: none, or not known. */
 int charon_pid(const struct charon *c);
 /* Packets wait for this connection, which is not up: what is missing is asked for now, if it is one that starts. False:

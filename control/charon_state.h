@@ -27,6 +27,7 @@ struct charon {
 
 	struct charon_process process;
 	bool fresh;   /* started by us and not yet told anything */
+	bool ready;   /* it knows what it was told, or was there before us */
 	bool leaving; /* it ends because we do */
 	uint64_t retry_ns, retry_at_ns;
 	uint64_t silent_ns; /* since then it has not answered */

@@ -203,6 +203,8 @@ void
 ike_tick(struct daemon *d, uint64_t now_ns)
 {
 	ike_store_tick(d->ike, now_ns);
-	if (d->charon)
-		charon_tick(d->charon, now_ns);
+	if (!d->charon)
+		return;
+	charon_tick(d->charon, now_ns);
+	local_net_hold_ike(d->local, !charon_ready(d->charon));
 }

@@ -37,6 +37,7 @@ struct local_net {
 	bool ours;                   /* made by this appliance */
 	struct rtnetlink *kernel;    /* of the namespace */
 	struct local_tap tap[LIMIT_UPLINKS];
+	bool held;        /* what is for IKE */
 	uint64_t idle_ns; /* nobody needs the interfaces from then on; 0: they are needed */
 	uint8_t frame[FRAME_MAX];
 };
@@ -106,13 +107,19 @@ local_net_packet(struct local_net *l, enum punt_class class, uint16_t iface, con
 		if (t->source.fd < 0 || t->iface != iface)
 			continue;
 		memcpy(link, t->is.mac.b, sizeof t->is.mac.b);
-		if (writev(t->source.fd, part, 2) == (ssize_t)(sizeof link + length))
+		if (!(l->held && class == PUNT_IKE) && writev(t->source.fd, part, 2) == (ssize_t)(sizeof link + length))
 			t->to_daemons[class].packets++;
 		else
 			t->to_daemons[class].dropped++;
 		return true;
 	}
 	return false;
+}
+
+void
+local_net_hold_ike(struct local_net *l, bool hold)
+{
+	l->held = hold;
 }
 
 /* ---- from daemons ------------------------------------------------------------------------- */

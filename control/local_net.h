@@ -31,5 +31,9 @@ int local_net_fd(const struct local_net *l);
 /* dataplane_events.local_packet. l may be NULL. */
 bool local_net_packet(struct local_net *l, enum punt_class class, uint16_t iface, const uint8_t *l3, uint16_t length);
 
+/* While charon does not know its connections yet, IKE is dropped: it would turn every peer away, and thousands that ask
+ * keep it from being told. Peers send again. */
+void local_net_hold_ike(struct local_net *l, bool hold);
+
 /* The n-th interface, NULL behind the last. */
 const struct local_tap *local_net_tap(const struct local_net *l, uint32_t n);

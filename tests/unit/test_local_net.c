@@ -314,6 +314,14 @@ packets_go_in_by_class(void **state)
 	assert_false(local_net_packet(l, PUNT_BFD, 1, d, sizeof(d))); /* nobody speaks it yet */
 	assert_false(local_net_packet(NULL, PUNT_IKE, 1, d, sizeof(d)));
 	assert_int_equal(recv(fd, got, sizeof(got), 0), -1);
+
+	local_net_hold_ike(l, true);
+	assert_true(local_net_packet(l, PUNT_IKE, 1, d, sizeof(d)));
+	assert_int_equal(local_net_tap(l, 0)->to_daemons[PUNT_IKE].dropped, 1);
+	assert_int_equal(recv(fd, got, sizeof(got), 0), -1);
+	local_net_hold_ike(l, false);
+	assert_true(local_net_packet(l, PUNT_IKE, 1, d, sizeof(d)));
+	assert_int_equal(recv(fd, got, sizeof(got), 0), 2);
 	assert_null(local_net_tap(l, 1));
 	close(fd);
 	local_net_stop(l, false);
