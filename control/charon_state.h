@@ -11,10 +11,12 @@
 struct charon_watch {
 	const struct ike_item *item; /* of the wanted list */
 	uint32_t children;           /* installed, as far as we heard */
+	uint32_t listed;             /* of them the last list showed */
 	struct charon_look *look;    /* what a list of SAs shows of it, until it is acted upon */
 	uint64_t due_ns;             /* 0: nothing to do */
 	uint64_t hurried_ns;         /* when packets last waited for it */
 	uint64_t started_ns;         /* when children of it were last initiated */
+	bool answered;               /* by its peer since, as the last list shows, and not up yet */
 	uint64_t pause_ns;
 };
 
@@ -39,7 +41,8 @@ struct charon {
 
 	struct charon_watch *watch;
 	uint32_t n_watches;
-	bool listing;                    /* a list of SAs is under way */
+	uint32_t listing;                /* lists of SAs under way */
+	uint32_t turn;                   /* the watch that is looked at next, if it is due */
 	uint64_t listed_ns, list_due_ns; /* when the last one began; no next one before */
 };
 

@@ -1,7 +1,8 @@
 /* Keeping connections up. Each that starts has a watch: how many of its children are installed, as events and lists
- * of SAs tell, and when to look again. Looking is asking charon for SAs, as events may have been missed: one list for
- * all whose time it is, since charon goes through all it has for any list. What is missing is initiated, unless an
- * IKE_SA is on its way already.
+ * of SAs tell, and when to look again. Looking is asking charon for SAs, as events may have been missed. For any list
+ * charon goes through all it has, waits for every IKE_SA that is being worked at, and asks for the counters of each
+ * child it shows: so one list for all while nothing is known of any, and later few at a time, each of one connection.
+ * What is missing is initiated, unless an IKE_SA is on its way already.
  *
  * Thousands come up in turn: so many are under way at a time as keep a machine busy, but not so many that the first
  * message is sent again because nobody had time for the answer. Where both ends start, the patient one begins with the
@@ -21,9 +22,10 @@
 #define PATIENT_NS (3 * SECOND_NS)
 #define HURRY_NS (3 * SECOND_NS)      /* not more often, however many packets wait */
 #define UNANSWERED_NS (5 * SECOND_NS) /* before charon's own tries become rare, packets do not end them */
-#define STARTING_MAX 128              /* connections under way */
-#define STARTING_NS (5 * SECOND_NS)   /* what takes longer is not waited for */
-#define STALE_NS (5 * SECOND_NS)      /* what a list showed then may not be so any more */
+#define STARTING_MAX 64               /* connections under way */
+#define CROWD 16                      /* so many are waited for another second */
+#define STARTING_NS (3 * SECOND_NS)   /* no longer is waited for a peer that may not be there */
+#define NAMED_MAX 8                   /* lists in a row; what is initiated waits behind them */
 #define SPACING 4                     /* of charon's time at most a fifth goes to lists */
 
 /* ---- watches ------------------------------------------------------------------------- */
@@ -56,7 +58,6 @@ look_at(struct charon_watch *w, uint64_t now_ns)
 
 /* Of one connection, while the list comes and until its turn to start. */
 struct charon_look {
-	uint64_t since_ns;
 	bool listed;         /* all of the list was seen: children are missing */
 	bool busy;           /* it has an IKE_SA that is not established yet */
 	char unanswered[16]; /* charon's number of one that we began and no peer answered */
@@ -201,8 +202,10 @@ down_take(struct charon_watch *w, const json_t *sa, bool child)
 	uint32_t gone = child ? (uint32_t)json_object_size(json_object_get(sa, "child-sas")) : 0;
 
 	w->children -= gone < w->children ? gone : w->children;
-	if (w->due_ns == 0)
-		charon_watch_soon(w);
+	if (w->due_ns != 0)
+		return;
+	charon_watch_soon(w);
+	w->due_ns += w->item->patient ? PATIENT_NS : 0;
 }
 
 void
@@ -268,20 +271,28 @@ again_later(struct charon_watch *w, uint64_t most_ns)
 	w->pause_ns = w->pause_ns * 2 < most_ns ? w->pause_ns * 2 : most_ns;
 }
 
+/* A peer that has thousands to answer is slow. More at once would make it slower, until what it has half done is too
+ * old for either end.
+ */
 static bool
 is_starting(const struct charon_watch *w, uint64_t now_ns)
 {
-	return w->started_ns && now_ns - w->started_ns < STARTING_NS && w->children < w->item->n_children;
+	return w->started_ns && w->children < w->item->n_children &&
+	       (w->answered || now_ns - w->started_ns < STARTING_NS);
 }
 
-/* Whose turn it is. Children may have come since the list. */
+/* Whose turn it is, beside n others. Children may have come since the list. Where many start events tell of most before
+ * it is time to look: a list waits for every IKE_SA that is being worked at.
+ */
 static void
-start(struct charon *c, struct charon_watch *w, uint64_t now_ns)
+start(struct charon *c, struct charon_watch *w, uint32_t n, uint64_t now_ns)
 {
 	if (w->children < w->item->n_children) {
 		missing_initiate(c, w);
 		w->started_ns = now_ns;
+		w->answered = false;
 		again_later(w, PAUSE_MAX_NS);
+		w->due_ns += n * SECOND_NS / CROWD;
 	}
 	look_end(w);
 }
@@ -299,7 +310,7 @@ starts(struct charon *c, uint64_t now_ns)
 
 		if (!w->look || !w->look->listed || w->item->patient != patient)
 			continue;
-		start(c, w, now_ns);
+		start(c, w, n, now_ns);
 		n += is_starting(w, now_ns);
 	}
 }
@@ -326,6 +337,10 @@ unanswered_end(struct charon *c, struct charon_watch *w, uint64_t now_ns)
 static void
 judge(struct charon *c, struct charon_watch *w, uint64_t now_ns)
 {
+	bool coming = w->children > w->listed; /* one after the other, whichever end began them */
+
+	w->listed = w->children;
+	w->answered = w->look->busy && !w->look->unanswered[0];
 	if (charon_spares_end(c, w->item, &w->look->spares)) {
 		charon_watch_soon(w);
 	} else if (w->children >= w->item->n_children) {
@@ -333,6 +348,8 @@ judge(struct charon *c, struct charon_watch *w, uint64_t now_ns)
 	} else if (w->look->busy) {
 		again_later(w, BUSY_MAX_NS);
 		unanswered_end(c, w, now_ns);
+	} else if (coming) {
+		again_later(w, BUSY_MAX_NS);
 	} else {
 		w->look->listed = true;
 		return;
@@ -340,28 +357,42 @@ judge(struct charon *c, struct charon_watch *w, uint64_t now_ns)
 	look_end(w);
 }
 
+/* A list under way: of one connection, or of all that are looked at. */
+struct listing {
+	struct charon *c;
+	bool all;
+	char name[256];
+};
+
+static void
+end_of_list(struct charon *c, struct charon_watch *w, int result, uint64_t now_ns)
+{
+	if (!w || !w->look || w->look->listed)
+		return;
+	if (result == 0) {
+		judge(c, w, now_ns);
+	} else {
+		look_end(w);
+		again_later(w, PAUSE_MAX_NS);
+	}
+}
+
 /* The answer ends the list. */
 static void
 on_listed(void *context, int result, const struct vici_body *answer)
 {
-	struct charon *c = context;
+	struct listing *l = context;
+	struct charon *c = l->c;
 	uint64_t now_ns = clock_boot_ns();
 
 	(void)answer;
-	c->listing = false;
+	c->listing--;
 	c->list_due_ns = now_ns + SPACING * (now_ns - c->listed_ns);
-	for (uint32_t i = 0; i < c->n_watches; i++) {
-		struct charon_watch *w = &c->watch[i];
-
-		if (!w->look || w->look->listed)
-			continue;
-		if (result == 0) {
-			judge(c, w, now_ns);
-		} else {
-			look_end(w);
-			again_later(w, PAUSE_MAX_NS);
-		}
-	}
+	if (!l->all)
+		end_of_list(c, charon_watch_find(c, l->name), result, now_ns);
+	for (uint32_t i = 0; l->all && i < c->n_watches; i++)
+		end_of_list(c, &c->watch[i], result, now_ns);
+	free(l);
 	if (result == 0)
 		starts(c, now_ns);
 }
@@ -373,61 +404,89 @@ is_due(const struct charon_watch *w, uint64_t now_ns)
 }
 
 static bool
-look(struct charon_watch *w, uint64_t now_ns)
+look(struct charon_watch *w)
 {
 	w->look = calloc(1, sizeof(*w->look) + w->item->n_children * sizeof(w->look->seen[0]));
 	if (!w->look)
 		return false;
-	w->look->since_ns = now_ns;
 	w->look->n = w->item->n_children;
 	w->children = 0;
 	return true;
 }
 
-static void
-list(struct charon *c, uint64_t now_ns)
+static int
+list(struct charon *c, const char *name)
 {
-	const struct charon_watch *one = NULL;
+	struct listing *l = calloc(1, sizeof(*l));
 	struct vici_message m = {0};
+
+	if (!l)
+		return -ENOMEM;
+	l->c = c;
+	l->all = name == NULL;
+	if (name) {
+		snprintf(l->name, sizeof(l->name), "%s", name);
+		vici_text(&m, "ike", "%s", name);
+	}
+	c->listing++;
+	if (vici_request(c->vici, "list-sas", &m, on_listed, l) != 0)
+		on_listed(l, -ENOTCONN, NULL);
+	return 0;
+}
+
+/* Of those that are due, in turn. */
+static void
+lists_named(struct charon *c, uint64_t now_ns)
+{
 	uint32_t n = 0;
 
-	for (uint32_t i = 0; i < c->n_watches; i++) {
-		if (is_due(&c->watch[i], now_ns) && look(&c->watch[i], now_ns)) {
-			one = &c->watch[i];
-			n++;
-		}
+	for (uint32_t i = 0; i < c->n_watches && n < NAMED_MAX; i++) {
+		struct charon_watch *w = &c->watch[(c->turn + i) % c->n_watches];
+
+		if (!is_due(w, now_ns) || !look(w))
+			continue;
+		if (list(c, w->item->name) != 0)
+			look_end(w);
+		if (++n == NAMED_MAX)
+			c->turn = (c->turn + i + 1) % c->n_watches;
 	}
-	if (n == 0)
+}
+
+static void
+list_of_all(struct charon *c, uint64_t now_ns)
+{
+	for (uint32_t i = 0; i < c->n_watches; i++)
+		if (is_due(&c->watch[i], now_ns))
+			look(&c->watch[i]);
+	if (list(c, NULL) == 0)
 		return;
-	if (n == 1)
-		vici_text(&m, "ike", "%s", one->item->name);
-	c->listing = true;
+	for (uint32_t i = 0; i < c->n_watches; i++)
+		look_end(&c->watch[i]);
+}
+
+static void
+lists(struct charon *c, uint64_t now_ns)
+{
+	uint32_t due = 0, children = 0;
+
+	for (uint32_t i = 0; i < c->n_watches; i++) {
+		due += is_due(&c->watch[i], now_ns);
+		children += c->watch[i].children;
+	}
 	c->listed_ns = now_ns;
-	if (vici_request(c->vici, "list-sas", &m, on_listed, c) != 0)
-		on_listed(c, -ENOTCONN, NULL);
+	if (due > NAMED_MAX && children == 0)
+		list_of_all(c, now_ns);
+	else if (due > 0)
+		lists_named(c, now_ns);
 }
 
 void
 charon_watch_connected(struct charon *c)
 {
 	for (uint32_t i = 0; i < c->n_watches; i++) {
-		c->watch[i].children = 0;
+		c->watch[i].children = c->watch[i].listed = 0;
 		look_end(&c->watch[i]);
 		look_at(&c->watch[i], clock_boot_ns());
-	}
-}
-
-/* What was listed long ago is looked at again. */
-static void
-stale_end(struct charon *c, uint64_t now_ns)
-{
-	for (uint32_t i = 0; i < c->n_watches; i++) {
-		struct charon_watch *w = &c->watch[i];
-
-		if (!w->look || !w->look->listed || now_ns - w->look->since_ns < STALE_NS)
-			continue;
-		look_end(w);
-		w->due_ns = now_ns;
 	}
 }
 
@@ -437,6 +496,5 @@ charon_watch_tick(struct charon *c, uint64_t now_ns)
 	starts(c, now_ns);
 	if (c->listing || now_ns < c->list_due_ns)
 		return;
-	stale_end(c, now_ns);
-	list(c, now_ns);
+	lists(c, now_ns);
 }

@@ -106,7 +106,8 @@ def lost_child_is_replaced(pair):
             end.terminate(child_id=end.children()[0]["uniqueid"])
             await_complete(pair)
             after = [{child["spi-out"] for child in e.children()} for e in pair.end]
-            assert [len(b - a) for b, a in zip(before, after)] == [1, 1], (before, after)
+            # two, where both ends were late and started one
+            assert all(len(b - a) in (1, 2) for b, a in zip(before, after)), (before, after)
     finally:
         lost = stop_all(streams, 0.3)
     print(f"# lost {sum(len(missing) for _, missing in lost)} of {sum(sent for sent, _ in lost)}")
