@@ -238,17 +238,6 @@ charon_watch_event(struct charon *c, const char *name, const struct vici_body *b
 
 /* ---- starting ------------------------------------------------------------------------ */
 
-static int
-child_initiate(struct charon *c, const struct ike_item *item, uint32_t child)
-{
-	struct vici_message m = {0};
-
-	vici_text(&m, "ike", "%s", item->name);
-	vici_text(&m, "child", "%s", item->child[child]);
-	vici_text(&m, "timeout", "-1");
-	return vici_request(c->vici, "initiate", &m, NULL, NULL);
-}
-
 /* As many as are missing, of those that were not seen: at the peer's side of a connection all children may bear the
  * name of the first that fits. */
 static void
@@ -257,9 +246,14 @@ missing_initiate(struct charon *c, const struct charon_watch *w)
 	uint32_t missing = w->children < w->item->n_children ? w->item->n_children - w->children : 0;
 
 	for (uint32_t i = 0; i < w->item->n_children && missing > 0; i++) {
+		struct vici_message m = {0};
+
 		if (i < w->look->n && w->look->seen[i])
 			continue;
-		child_initiate(c, w->item, i);
+		vici_text(&m, "ike", "%s", w->item->name);
+		vici_text(&m, "child", "%s", w->item->child[i]);
+		vici_text(&m, "timeout", "-1");
+		vici_request(c->vici, "initiate", &m, NULL, NULL);
 		missing--;
 	}
 }
@@ -281,13 +275,17 @@ is_starting(const struct charon_watch *w, uint64_t now_ns)
 	       (w->answered || now_ns - w->started_ns < STARTING_NS);
 }
 
-/* Whose turn it is, beside n others. Children may have come since the list. Where many start events tell of most before
- * it is time to look: a list waits for every IKE_SA that is being worked at.
+/* Whose turn it is, beside n others. If children came since the list, more are on their way. Where many start events
+ * tell of most before it is time to look: a list waits for every IKE_SA that is being worked at.
  */
 static void
 start(struct charon *c, struct charon_watch *w, uint32_t n, uint64_t now_ns)
 {
-	if (w->children < w->item->n_children) {
+	if (w->children == w->item->n_children) {
+		w->due_ns = 0;
+	} else if (w->children > w->listed) {
+		again_later(w, BUSY_MAX_NS);
+	} else {
 		missing_initiate(c, w);
 		w->started_ns = now_ns;
 		w->answered = false;
