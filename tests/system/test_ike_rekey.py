@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """Rekeying under load: children and IKE_SAs are replaced every few seconds, on both ends' initiative, and no packet is
-lost. REKEY_S: seconds of load, for a long run."""
+lost. REKEY_S: seconds of load, for a long run; REKEY_RATE: packets a second each way."""
 
 import os
 import sys
@@ -13,6 +13,7 @@ from lib import net, tap
 from lib.ike_pair import Pair, stop_all
 
 LOAD_S = int(os.environ.get("REKEY_S", 12))
+RATE = int(os.environ.get("REKEY_RATE", 400))
 CHILD_S, IKE_S = 2, 5
 TOGETHER = 6  # rekeyings that both ends begin at once, of each kind
 
@@ -26,6 +27,7 @@ def rekeyings(pair):
 
 def check_nothing_lost(pair, streams, before):
     for sent, missing in stop_all(streams):
+        print(f"# {sent} packets one way")
         assert sent > 1000 and not missing, f"lost {len(missing)} of {sent}: {missing[:20]}\n{pair.explain()}"
     for end, drops in zip(pair.end, before):
         assert end.sa_drops() == drops, (end.name, drops, end.sa_drops(), pair.explain())
@@ -41,7 +43,7 @@ def by_lifetime(pair):
     pair.start(childLifetimeSeconds=CHILD_S, ikeLifetimeSeconds=IKE_S)
     pair.await_pings()
     drops = [end.sa_drops() for end in pair.end]
-    before, streams = rekeyings(pair), pair.streams()
+    before, streams = rekeyings(pair), pair.streams(RATE)
     time.sleep(LOAD_S)
     check_nothing_lost(pair, streams, drops)
     children, ikes = (now - then for now, then in zip(rekeyings(pair), before))
