@@ -387,3 +387,62 @@ case_end(void **unused)
 	ike.store = NULL;
 	return 0;
 }
+
+/* ---- the connection `site` -------------------------------------------------------------- */
+
+#define CASE_SITE_ID ike.ids.connection[CASE_SITE]
+#define CASE_PEER "198.51.100.1"
+#define CASE_FAR "172.16.1.0/24"
+
+static inline struct case_add
+case_inbound(uint32_t spi)
+{
+	return case_add(CASE_SITE_ID, true, spi, CASE_PEER, CASE_FAR);
+}
+
+static inline struct case_add
+case_outbound(uint32_t spi)
+{
+	return case_add(CASE_SITE_ID, false, spi, CASE_PEER, CASE_FAR);
+}
+
+/* Told, and seen by workers. */
+static inline void
+case_add_site(const struct case_add *m)
+{
+	uint64_t serial = case_tell(IKE_SA_ADD, m);
+
+	case_settle();
+	assert_int_equal(case_result(serial), 0);
+}
+
+static inline struct case_add
+case_added(bool in)
+{
+	struct case_add m = in ? case_inbound(case_spi()) : case_outbound(0xcafe0001);
+
+	case_add_site(&m);
+	return m;
+}
+
+/* ---- a program of stories --------------------------------------------------------------- */
+
+#define CASE_STORY(name) cmocka_unit_test_setup_teardown(name, case_begin, case_end)
+
+static const char *case_name; /* set by main() */
+
+static inline int
+case_group_start(void **unused)
+{
+	(void)unused;
+	return test_eal_start(case_name) || case_start(case_name) ? -1 : 0;
+}
+
+static inline int
+case_group_stop(void **unused)
+{
+	(void)unused;
+	case_stop();
+	test_eal_stop();
+	return 0;
+}

@@ -3,41 +3,8 @@
 #include "tests/unit/ike_case.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
-#define SITE ike.ids.connection[CASE_SITE]
 #define WIDE ike.ids.connection[CASE_WIDE]
 #define CLIENTS ike.ids.gateway[0]
-#define PEER "198.51.100.1"
-#define FAR "172.16.1.0/24"
-
-static struct case_add
-inbound(uint32_t spi)
-{
-	return case_add(SITE, true, spi, PEER, FAR);
-}
-
-static struct case_add
-outbound(uint32_t spi)
-{
-	return case_add(SITE, false, spi, PEER, FAR);
-}
-
-static void
-add(const struct case_add *m)
-{
-	uint64_t serial = case_tell(IKE_SA_ADD, m);
-
-	case_settle();
-	assert_int_equal(case_result(serial), 0);
-}
-
-static struct case_add
-added(bool in)
-{
-	struct case_add m = in ? inbound(case_spi()) : outbound(0xcafe0001);
-
-	add(&m);
-	return m;
-}
 
 /* ---- greetings -------------------------------------------------------------------------- */
 
@@ -45,7 +12,7 @@ static void
 hello_comes_first(void **unused)
 {
 	static const enum ike_message_type types[] = {IKE_SYNCED, IKE_SPI_GET, IKE_SA_ADD, IKE_SA_FLUSH, IKE_ALERT};
-	struct case_add m = outbound(1000);
+	struct case_add m = case_outbound(1000);
 	struct ike_alert alert = {.text = "x"};
 	uint32_t n;
 
@@ -109,7 +76,7 @@ others_are_turned_away(void **unused)
 static void
 nobody_is_answered_who_is_gone(void **unused)
 {
-	struct case_add m = outbound(0xcafe0001);
+	struct case_add m = case_outbound(0xcafe0001);
 	uint64_t serial = case_tell(IKE_SA_ADD, &m);
 
 	(void)unused;
@@ -121,7 +88,7 @@ nobody_is_answered_who_is_gone(void **unused)
 static void
 the_same_charon_tells_of_all_it_has(void **unused)
 {
-	struct case_add in = added(true), out = added(false);
+	struct case_add in = case_added(true), out = case_added(false);
 	struct sa *sa = case_published(in.a.id.spi, false)->sa;
 	struct ike_hello h = case_hello(1);
 
@@ -143,8 +110,8 @@ another_charon_leaves_the_former_ones_a_minute(void **unused)
 	uint64_t now = clock_boot_ns();
 
 	(void)unused;
-	added(true);
-	added(false);
+	case_added(true);
+	case_added(false);
 	case_charon(2);
 	assert_int_equal(case_settle(), 2);
 	ike_store_tick(ike.store, now + 59 * CASE_SECOND);
@@ -157,18 +124,18 @@ another_charon_leaves_the_former_ones_a_minute(void **unused)
 static void
 or_until_their_successors_come(void **unused)
 {
-	struct case_add other = case_add(WIDE, false, 0xbeef, "198.51.100.2", FAR), in, out;
+	struct case_add other = case_add(WIDE, false, 0xbeef, "198.51.100.2", CASE_FAR), in, out;
 
 	(void)unused;
-	added(true);
-	added(false);
-	add(&other);
+	case_added(true);
+	case_added(false);
+	case_add_site(&other);
 	case_charon(2);
-	in = inbound(case_spi());
-	add(&in);
+	in = case_inbound(case_spi());
+	case_add_site(&in);
 	assert_int_equal(case_settle(), 4);
-	out = outbound(0xcafe0002);
-	add(&out);
+	out = case_outbound(0xcafe0002);
+	case_add_site(&out);
 	assert_int_equal(case_settle(), 3);
 	assert_true(
 		case_published(in.a.id.spi, false) && case_published(0xcafe0002, true) && case_published(0xbeef, true));
@@ -178,7 +145,7 @@ or_until_their_successors_come(void **unused)
 static void
 a_restart_of_ours(void **unused)
 {
-	struct case_add in = added(true), out = added(false), unknown = outbound(0xcafe0009);
+	struct case_add in = case_added(true), out = case_added(false), unknown = case_outbound(0xcafe0009);
 	struct ike_hello h = case_hello(1);
 	uint64_t change;
 
@@ -192,8 +159,8 @@ a_restart_of_ours(void **unused)
 	in.a.flags |= IKE_REPLAYED;
 	out.a.flags |= IKE_REPLAYED;
 	unknown.a.flags |= IKE_REPLAYED;
-	add(&in);
-	add(&out);
+	case_add_site(&in);
+	case_add_site(&out);
 	change = ike_store_change(ike.store);
 	assert_int_equal(case_result(case_tell(IKE_SA_ADD, &unknown)), ENOENT);
 	assert_true(ike_store_change(ike.store) == change);
@@ -320,41 +287,24 @@ strangers_push_each_other_out(void **unused)
 		assert_int_equal(seen[i], i >= 100 - STRANGERS_MAX);
 }
 
-static int
-start(void **unused)
-{
-	(void)unused;
-	return test_eal_start("ike-charon") || case_start("ike-charon") ? -1 : 0;
-}
-
-static int
-stop(void **unused)
-{
-	(void)unused;
-	case_stop();
-	test_eal_stop();
-	return 0;
-}
-
-#define STORY(name) cmocka_unit_test_setup_teardown(name, case_begin, case_end)
-
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		STORY(hello_comes_first),
-		STORY(welcome_tells_who_we_are),
-		STORY(others_are_turned_away),
-		STORY(nobody_is_answered_who_is_gone),
-		STORY(the_same_charon_tells_of_all_it_has),
-		STORY(another_charon_leaves_the_former_ones_a_minute),
-		STORY(or_until_their_successors_come),
-		STORY(a_restart_of_ours),
-		STORY(names_find_peers),
-		STORY(ike_sas_come_go_and_are_replaced),
-		STORY(faults_are_kept_by_kind),
-		STORY(strangers_push_each_other_out),
+		CASE_STORY(hello_comes_first),
+		CASE_STORY(welcome_tells_who_we_are),
+		CASE_STORY(others_are_turned_away),
+		CASE_STORY(nobody_is_answered_who_is_gone),
+		CASE_STORY(the_same_charon_tells_of_all_it_has),
+		CASE_STORY(another_charon_leaves_the_former_ones_a_minute),
+		CASE_STORY(or_until_their_successors_come),
+		CASE_STORY(a_restart_of_ours),
+		CASE_STORY(names_find_peers),
+		CASE_STORY(ike_sas_come_go_and_are_replaced),
+		CASE_STORY(faults_are_kept_by_kind),
+		CASE_STORY(strangers_push_each_other_out),
 	};
 
-	return cmocka_run_group_tests_name("ike_charon", tests, start, stop);
+	case_name = "ike-charon";
+	return cmocka_run_group_tests_name("ike_charon", tests, case_group_start, case_group_stop);
 }

@@ -368,41 +368,24 @@ flushing_and_hello_take_traps(void **unused)
 	assert_int_equal(miss_here(), 0);
 }
 
-static int
-start(void **unused)
-{
-	(void)unused;
-	return test_eal_start("ike-lifetime") || case_start("ike-lifetime") ? -1 : 0;
-}
-
-static int
-stop(void **unused)
-{
-	(void)unused;
-	case_stop();
-	test_eal_stop();
-	return 0;
-}
-
-#define STORY(name) cmocka_unit_test_setup_teardown(name, case_begin, case_end)
-
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		STORY(deadlines_end_softly_and_hard),
-		STORY(a_deadline_passes_without_charon),
-		STORY(workers_tell_of_bytes_and_packets),
-		STORY(what_was_told_to_nobody_is_told_later),
-		STORY(another_charon_does_not_know_them),
-		STORY(many_in_a_second),
-		STORY(a_peer_behind_nat_has_moved),
-		STORY(a_packet_asks_for_an_sa),
-		STORY(the_trap_that_fits_asks),
-		STORY(traps_are_counted),
-		STORY(only_traps_are_kept),
-		STORY(flushing_and_hello_take_traps),
+		CASE_STORY(deadlines_end_softly_and_hard),
+		CASE_STORY(a_deadline_passes_without_charon),
+		CASE_STORY(workers_tell_of_bytes_and_packets),
+		CASE_STORY(what_was_told_to_nobody_is_told_later),
+		CASE_STORY(another_charon_does_not_know_them),
+		CASE_STORY(many_in_a_second),
+		CASE_STORY(a_peer_behind_nat_has_moved),
+		CASE_STORY(a_packet_asks_for_an_sa),
+		CASE_STORY(the_trap_that_fits_asks),
+		CASE_STORY(traps_are_counted),
+		CASE_STORY(only_traps_are_kept),
+		CASE_STORY(flushing_and_hello_take_traps),
 	};
 
-	return cmocka_run_group_tests_name("ike_lifetime", tests, start, stop);
+	case_name = "ike-lifetime";
+	return cmocka_run_group_tests_name("ike_lifetime", tests, case_group_start, case_group_stop);
 }

@@ -356,38 +356,21 @@ looking_at_them(void **unused)
 	assert_int_equal(none.n, 0);
 }
 
-static int
-start(void **unused)
-{
-	(void)unused;
-	return test_eal_start("ike-peer") || case_start("ike-peer") ? -1 : 0;
-}
-
-static int
-stop(void **unused)
-{
-	(void)unused;
-	case_stop();
-	test_eal_stop();
-	return 0;
-}
-
-#define STORY(name) cmocka_unit_test_setup_teardown(name, case_begin, case_end)
-
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		STORY(each_has_its_number),
-		STORY(the_newest_is_published_last),
-		STORY(a_successor_has_the_number_of_the_replaced),
-		STORY(random_steps_stay_even),
-		STORY(clients_have_a_tunnel_each),
-		STORY(thousands_of_clients),
-		STORY(a_client_that_comes_back_replaces_its_own),
-		STORY(a_reload_takes_a_connection_and_brings_it_back),
-		STORY(looking_at_them),
+		CASE_STORY(each_has_its_number),
+		CASE_STORY(the_newest_is_published_last),
+		CASE_STORY(a_successor_has_the_number_of_the_replaced),
+		CASE_STORY(random_steps_stay_even),
+		CASE_STORY(clients_have_a_tunnel_each),
+		CASE_STORY(thousands_of_clients),
+		CASE_STORY(a_client_that_comes_back_replaces_its_own),
+		CASE_STORY(a_reload_takes_a_connection_and_brings_it_back),
+		CASE_STORY(looking_at_them),
 	};
 
-	return cmocka_run_group_tests_name("ike_peer", tests, start, stop);
+	case_name = "ike-peer";
+	return cmocka_run_group_tests_name("ike_peer", tests, case_group_start, case_group_stop);
 }

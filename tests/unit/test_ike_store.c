@@ -4,46 +4,13 @@
 #include "tests/unit/ike_case.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
-#define SITE ike.ids.connection[CASE_SITE]
-#define PEER "198.51.100.1"
-#define FAR "172.16.1.0/24"
-
-static struct case_add
-inbound(uint32_t spi)
-{
-	return case_add(SITE, true, spi, PEER, FAR);
-}
-
-static struct case_add
-outbound(uint32_t spi)
-{
-	return case_add(SITE, false, spi, PEER, FAR);
-}
-
-static void
-add(const struct case_add *m)
-{
-	uint64_t serial = case_tell(IKE_SA_ADD, m);
-
-	case_settle();
-	assert_int_equal(case_result(serial), 0);
-}
-
-static struct case_add
-added(bool in)
-{
-	struct case_add m = in ? inbound(case_spi()) : outbound(0xcafe0001);
-
-	add(&m);
-	return m;
-}
 
 /* ---- SAs come --------------------------------------------------------------------------- */
 
 static void
 an_sa_is_answered_when_workers_see_it(void **unused)
 {
-	struct case_add in = inbound(case_spi()), out = outbound(0xcafe0001);
+	struct case_add in = case_inbound(case_spi()), out = case_outbound(0xcafe0001);
 	uint64_t first, second, change;
 
 	(void)unused;
@@ -65,7 +32,7 @@ static void
 what_is_published_is_what_was_said(void **unused)
 {
 	static const uint8_t none[CFG_ENC_KEY_MAX] = {0};
-	struct case_add in = inbound(case_spi()), out = outbound(0xcafe0001);
+	struct case_add in = case_inbound(case_spi()), out = case_outbound(0xcafe0001);
 	const struct sa_spec *i, *o;
 
 	(void)unused;
@@ -76,8 +43,8 @@ what_is_published_is_what_was_said(void **unused)
 	out.a.soft_bytes = 1000;
 	out.a.hard_bytes = 2000;
 	out.a.hard_packets = 30;
-	add(&in);
-	add(&out);
+	case_add_site(&in);
+	case_add_site(&out);
 	i = case_published(in.a.id.spi, false);
 	o = case_published(0xcafe0001, true);
 
@@ -111,7 +78,7 @@ what_is_published_is_what_was_said(void **unused)
 static void
 refusals_change_nothing(void **unused)
 {
-	struct case_add known = added(true), out = added(false), sound = inbound(case_spi()), m[9];
+	struct case_add known = case_added(true), out = case_added(false), sound = case_inbound(case_spi()), m[9];
 	static const int errors[] = {
 		EOPNOTSUPP, EOPNOTSUPP, EADDRNOTAVAIL, EINVAL, EINVAL, EEXIST, EEXIST, ENOENT, EADDRNOTAVAIL};
 	uint64_t change = ike_store_change(ike.store);
@@ -125,7 +92,7 @@ refusals_change_nothing(void **unused)
 	m[3].a.n_source = m[3].a.n_destination = 0;
 	m[4].selector[0] = case_selector("fd00::/8");
 	m[5] = known;
-	m[6] = outbound(0xcafe0002);
+	m[6] = case_outbound(0xcafe0002);
 	memcpy(m[6].a.encryption_key, out.a.encryption_key, 20); /* its numbers would begin again */
 	m[7].a.id.spi = 0x00500777;
 	m[7].a.flags |= IKE_REPLAYED;
@@ -138,21 +105,22 @@ refusals_change_nothing(void **unused)
 		assert_true(ike_store_change(ike.store) == change);
 	}
 	assert_int_equal(case_settle(), 2);
-	add(&sound);
+	case_add_site(&sound);
 	assert_int_equal(case_settle(), 3);
 }
 
 static void
 who_began_is_remembered(void **unused)
 {
-	struct case_add ours = inbound(case_spi()), theirs = inbound(case_spi()), out = outbound(0xcafe0001);
+	struct case_add ours = case_inbound(case_spi()), theirs = case_inbound(case_spi()),
+			out = case_outbound(0xcafe0001);
 
 	(void)unused;
 	ours.a.flags |= IKE_INITIATOR;
 	out.a.flags |= IKE_INITIATOR;
-	add(&ours);
-	add(&theirs);
-	add(&out);
+	case_add_site(&ours);
+	case_add_site(&theirs);
+	case_add_site(&out);
 	assert_true(ike_store_initiated(ike.store, ours.a.id.spi));
 	assert_false(ike_store_initiated(ike.store, theirs.a.id.spi));
 	assert_false(ike_store_initiated(ike.store, 0xcafe0001));
@@ -164,7 +132,7 @@ who_began_is_remembered(void **unused)
 static void
 counters_are_asked_for(void **unused)
 {
-	struct case_add m = added(false);
+	struct case_add m = case_added(false);
 	const struct sa_spec *o = case_published(0xcafe0001, true);
 	const struct ike_sa_answer *a;
 	uint64_t serial;
@@ -188,7 +156,7 @@ counters_are_asked_for(void **unused)
 static void
 an_sa_moves(void **unused)
 {
-	struct case_add m = added(false);
+	struct case_add m = case_added(false);
 	struct ike_sa_update u = {.id = m.a.id,
 		.new_source = case_address("192.0.2.1", 4500),
 		.new_destination = case_address("198.51.100.77", 40500),
@@ -228,7 +196,7 @@ an_sa_moves(void **unused)
 static void
 a_move_before_workers_saw_it(void **unused)
 {
-	struct case_add m = outbound(0xcafe0001);
+	struct case_add m = case_outbound(0xcafe0001);
 	struct ike_sa_update u = {.id = m.a.id, .new_source = m.a.id.source, .new_destination = m.a.id.destination};
 	uint64_t serial = case_tell(IKE_SA_ADD, &m), moved;
 
@@ -245,7 +213,7 @@ a_move_before_workers_saw_it(void **unused)
 static void
 an_sa_goes(void **unused)
 {
-	struct case_add in = added(true), out = added(false);
+	struct case_add in = case_added(true), out = case_added(false);
 	const struct ike_status *t = ike_store_connection(ike.store, CASE_SITE);
 	struct sa *sa = case_published(out.a.id.spi, true)->sa;
 	uint64_t serial;
@@ -266,13 +234,13 @@ an_sa_goes(void **unused)
 	assert_int_equal(case_settle(), 0);
 	assert_true(ike_store_empty(ike.store));
 	assert_int_equal(case_result(case_tell(IKE_SA_ADD, &in)), EADDRNOTAVAIL); /* its SPI is nobody's */
-	add(&out);                                                                /* forgotten, keys and all */
+	case_add_site(&out);                                                      /* forgotten, keys and all */
 }
 
 static void
 what_is_deleted_early_is_cancelled(void **unused)
 {
-	struct case_add m = outbound(0xcafe0001);
+	struct case_add m = case_outbound(0xcafe0001);
 	uint64_t serial = case_tell(IKE_SA_ADD, &m);
 
 	(void)unused;
@@ -287,8 +255,8 @@ what_is_deleted_early_is_cancelled(void **unused)
 static void
 an_spi_is_given_back(void **unused)
 {
-	struct case_add in = added(true), early = inbound(case_spi());
-	struct case_add theirs = outbound(in.a.id.spi);
+	struct case_add in = case_added(true), early = case_inbound(case_spi());
+	struct case_add theirs = case_outbound(in.a.id.spi);
 
 	(void)unused;
 	assert_int_equal(case_result(case_tell(IKE_SA_DELETE, &early.a.id)), 0);
@@ -301,7 +269,7 @@ an_spi_is_given_back(void **unused)
 static void
 flushing_takes_all(void **unused)
 {
-	struct case_add in = added(true), out = outbound(0xcafe0002);
+	struct case_add in = case_added(true), out = case_outbound(0xcafe0002);
 	uint64_t waiting = case_tell(IKE_SA_ADD, &out);
 
 	(void)unused;
@@ -312,40 +280,23 @@ flushing_takes_all(void **unused)
 	assert_int_equal(case_result(case_tell(IKE_SA_QUERY, &in.a.id)), ENOENT);
 }
 
-static int
-start(void **unused)
-{
-	(void)unused;
-	return test_eal_start("ike-store") || case_start("ike-store") ? -1 : 0;
-}
-
-static int
-stop(void **unused)
-{
-	(void)unused;
-	case_stop();
-	test_eal_stop();
-	return 0;
-}
-
-#define STORY(name) cmocka_unit_test_setup_teardown(name, case_begin, case_end)
-
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		STORY(an_sa_is_answered_when_workers_see_it),
-		STORY(what_is_published_is_what_was_said),
-		STORY(refusals_change_nothing),
-		STORY(who_began_is_remembered),
-		STORY(counters_are_asked_for),
-		STORY(an_sa_moves),
-		STORY(a_move_before_workers_saw_it),
-		STORY(an_sa_goes),
-		STORY(what_is_deleted_early_is_cancelled),
-		STORY(an_spi_is_given_back),
-		STORY(flushing_takes_all),
+		CASE_STORY(an_sa_is_answered_when_workers_see_it),
+		CASE_STORY(what_is_published_is_what_was_said),
+		CASE_STORY(refusals_change_nothing),
+		CASE_STORY(who_began_is_remembered),
+		CASE_STORY(counters_are_asked_for),
+		CASE_STORY(an_sa_moves),
+		CASE_STORY(a_move_before_workers_saw_it),
+		CASE_STORY(an_sa_goes),
+		CASE_STORY(what_is_deleted_early_is_cancelled),
+		CASE_STORY(an_spi_is_given_back),
+		CASE_STORY(flushing_takes_all),
 	};
 
-	return cmocka_run_group_tests_name("ike_store", tests, start, stop);
+	case_name = "ike-store";
+	return cmocka_run_group_tests_name("ike_store", tests, case_group_start, case_group_stop);
 }
