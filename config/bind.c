@@ -193,13 +193,25 @@ bind_list(struct binder *b, const struct field *f, const struct node *n, void *o
 }
 
 static int
+bind_part(struct binder *b, const struct field *f, const struct node *n, void *object)
+{
+	void *part = (char *)object + f->offset;
+
+	if (f->present != 0) {
+		*(bool *)((char *)object + f->present) = true;
+		*(struct cfg_mark *)part = n->mark;
+	}
+	return bind_object(b, f->schema, n, part);
+}
+
+static int
 bind_field(struct binder *b, const struct field *f, const struct node *n, void *object)
 {
 	switch (f->type) {
 	case FIELD_LIST:
 		return bind_list(b, f, n, object);
 	case FIELD_PART:
-		return bind_object(b, f->schema, n, (char *)object + f->offset);
+		return bind_part(b, f, n, object);
 	case FIELD_CUSTOM:
 		return f->bind(b, f, n, object);
 	case FIELD_REFUSED:

@@ -26,7 +26,8 @@ enum field_type {
 	FIELD_REFS,     /* struct cfg_strings of such */
 	FIELD_TEXTS,    /* struct cfg_strings: one text or a list */
 	FIELD_LIST,     /* pointer at offset, count at `count`: objects of `schema` */
-	FIELD_PART,     /* an object whose fields belong to this struct, or the one at offset */
+	FIELD_PART,     /* an object whose fields belong to this struct, or the one at offset; with `present`
+			 * that one starts with its mark, and absent it is not printed */
 	FIELD_CUSTOM,   /* bind() and print() of its own */
 	FIELD_IGNORED,  /* read-only or without meaning on metal: accepted, dropped */
 	FIELD_REFUSED,  /* would change what packets do: only empty, or one of words */
@@ -127,6 +128,10 @@ struct schema {
 #define PART_AT(k, s, m, of)                                                                                           \
 	{                                                                                                              \
 		.key = k, .type = FIELD_PART, .offset = offsetof(s, m), .schema = of                                   \
+	}
+#define OPTIONAL_PART(k, s, m, of)                                                                                     \
+	{                                                                                                              \
+		.key = k, .type = FIELD_PART, .offset = offsetof(s, m), .present = offsetof(s, m.given), .schema = of  \
 	}
 #define CUSTOM(k, b, p)                                                                                                \
 	{                                                                                                              \

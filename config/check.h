@@ -28,10 +28,13 @@ int check_nics(struct check *k);     /* interfaces, addresses, groups' members *
 int check_gateways(struct check *k); /* public addresses, gateways, GatewaySubnet */
 int check_peerings(struct check *k); /* after gateways: flags look at them */
 int check_connections(struct check *k);
+int check_bgp(struct check *k);      /* after connections: looks at their ends */
+int check_circuits(struct check *k); /* after BGP: gateways beside each other have their addresses */
 int check_sas(struct check *k);
 int check_ike(struct check *k);
 int check_p2s(struct check *k);       /* after connections and peerings: looks at their address spaces */
 int check_appliance(struct check *k); /* last: looks at all the rest */
+int check_ha(struct check *k);        /* who is primary */
 int check_uplinks(struct check *k);   /* within check_appliance */
 
 /* A tunnel's outer addresses: ours on an uplink, the peer's of the same family (check_outer.c). */
@@ -40,7 +43,13 @@ enum outer outer_find(const struct check *k, const struct cfg_connection *c, con
 /* Reports what is wrong with them; `why` the connection needs them. */
 void check_outer(struct check *k, const struct cfg_connection *c, const char *why);
 bool address_is_ours(const struct check *k, const struct ip_addr *a);
+/* The subnet's own: its network address, the gateway (the appliance), the IPv4 broadcast. */
+bool address_is_reserved(const struct ip_prefix *p, const struct ip_addr *a);
 bool gateway_is_route_based(const struct cfg_gateway *g);
+/* By the cloud, but for its gateways' own 65515, or by IANA (check_bgp.c). */
+bool asn_is_reserved(uint32_t asn);
+void check_bgp_timers(
+	struct check *k, const struct cfg_bgp_session *s, const char *noun, const char *name, struct cfg_mark mark);
 
 /* Algorithms a connection or gateway may use (check_proposal.c). */
 void check_proposals(struct check *k, const struct cfg_connection *c);

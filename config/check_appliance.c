@@ -117,6 +117,8 @@ check_self(struct check *k, struct cfg_appliance *a)
 			LIMIT_SHORT_NAME);
 	check_absolute(k, "socket", &a->socket);
 	check_absolute(k, "stateDirectory", &a->state_dir);
+	check_absolute(k, "bird", &a->bgp.bird);
+	check_absolute(k, "runDirectory", &a->bgp.run_dir);
 	check_cores(k, a);
 	check_ike_daemon(k, a);
 	if (a->max_simd != 0 && a->max_simd != 256 && a->max_simd != 512)
@@ -352,7 +354,8 @@ static int
 check_places(struct check *k, const struct cfg_appliance *a)
 {
 	uint32_t n = 0;
-	struct place *all = arena_array(k->b->arena, a->n_attachments + a->n_uplinks, sizeof(*all));
+	struct place *all = arena_array(
+		k->b->arena, a->n_attachments + a->n_uplinks + CFG_CIRCUIT_LINKS * k->c->n_circuits, sizeof(*all));
 
 	if (all == NULL)
 		return -ENOMEM;
@@ -360,6 +363,12 @@ check_places(struct check *k, const struct cfg_appliance *a)
 		all[n++] = (struct place){a->attachments[i].port, a->attachments[i].vlan, a->attachments[i].mark};
 	for (uint32_t i = 0; i < a->n_uplinks; i++)
 		all[n++] = (struct place){a->uplinks[i].port, a->uplinks[i].vlan, a->uplinks[i].mark};
+	for (uint32_t i = 0; i < CFG_CIRCUIT_LINKS * k->c->n_circuits; i++) {
+		const struct cfg_circuit *c = &k->c->circuits[i / CFG_CIRCUIT_LINKS];
+
+		if (c->private_peering != NULL)
+			all[n++] = (struct place){c->port[i % CFG_CIRCUIT_LINKS], c->private_peering->vlan, c->mark};
+	}
 	if (n > 1)
 		qsort(all, n, sizeof(*all), place_order);
 	for (uint32_t i = 1; i < n; i++)

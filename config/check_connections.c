@@ -45,6 +45,58 @@ check_vnet_ends(struct check *k, const struct cfg_connection *c)
 			"connection '%.80s' of type Vnet2Vnet needs RouteBased gateways at both ends", c->name);
 }
 
+static void
+check_circuit_ends(struct check *k, const struct cfg_connection *c)
+{
+	const char *has = c->gateway2_ref != NULL        ? "virtualNetworkGateway2"
+			  : c->local_gateway_ref != NULL ? "localNetworkGateway2"
+			  : c->enable_bgp                ? "enableBgp: its circuit has BGP always"
+			  : c->ike.shared_key_len > 0    ? "shared key"
+			  : c->n_sas > 0                 ? "securityAssociations"
+			  : c->n_selectors > 0           ? "trafficSelectorPolicies"
+							 : NULL;
+
+	if (c->circuit_ref == NULL)
+		config_error(k->b->errors, c->mark, "MissingKey",
+			"connection '%.80s' of type ExpressRoute needs peer: its circuit", c->name);
+	if (has != NULL)
+		config_error(k->b->errors, c->mark, "InvalidValue", "connection '%.80s' of type ExpressRoute has no %s",
+			c->name, has);
+}
+
+/* Each type of connection has its type of gateway. */
+static void
+check_gateway_type(struct check *k, const struct cfg_connection *c, int32_t gateway)
+{
+	bool express_route = c->type == CONNECTION_EXPRESS_ROUTE;
+
+	if (gateway != CFG_NONE && k->c->gateways[gateway].express_route != express_route)
+		config_error(k->b->errors, c->mark, "GatewayTypeNotSupported",
+			"connection '%.80s' needs a gateway of type %s, which '%.80s' is not", c->name,
+			express_route ? "ExpressRoute" : "Vpn", k->c->gateways[gateway].name);
+}
+
+static void
+check_ends(struct check *k, const struct cfg_connection *c)
+{
+	check_gateway_type(k, c, c->gateway1);
+	check_gateway_type(k, c, c->gateway2);
+	if (c->type != CONNECTION_EXPRESS_ROUTE && c->circuit_ref != NULL)
+		config_error(k->b->errors, MARK(k, &c->circuit_ref, c), "InvalidValue",
+			"connection '%.80s' has peer, but is not of type ExpressRoute", c->name);
+	switch (c->type) {
+	case CONNECTION_IPSEC:
+		check_ipsec_ends(k, c);
+		break;
+	case CONNECTION_VNET2VNET:
+		check_vnet_ends(k, c);
+		break;
+	case CONNECTION_EXPRESS_ROUTE:
+		check_circuit_ends(k, c);
+		break;
+	}
+}
+
 /* Two networks with common addresses cannot be told apart through a tunnel. */
 static void
 check_spaces_apart(struct check *k, const struct cfg_connection *c)
@@ -118,12 +170,11 @@ check_connections(struct check *k)
 		c->gateway2 = reference_resolve(k, KIND_GATEWAY, &c->gateway2_ref, c->mark);
 		c->local_gateway = reference_resolve(k, KIND_LOCAL_GATEWAY, &c->local_gateway_ref, c->mark);
 		/* a policy-based gateway knows no other selectors */
-		if (c->gateway1 != CFG_NONE && !gateway_is_route_based(&k->c->gateways[c->gateway1]))
+		if (c->type != CONNECTION_EXPRESS_ROUTE && c->gateway1 != CFG_NONE &&
+			!gateway_is_route_based(&k->c->gateways[c->gateway1]))
 			c->policy_based = true;
-		if (c->type == CONNECTION_IPSEC)
-			check_ipsec_ends(k, c);
-		else
-			check_vnet_ends(k, c);
+		c->circuit = reference_resolve(k, KIND_CIRCUIT, &c->circuit_ref, c->mark);
+		check_ends(k, c);
 		if (c->gateway1 != CFG_NONE && c->gateway2 != CFG_NONE)
 			check_spaces_apart(k, c);
 		if (c->gateway1 != CFG_NONE && c->local_gateway != CFG_NONE)

@@ -1,4 +1,4 @@
-/* Public addresses, VPN gateways (one per VNet, in its GatewaySubnet), local network gateways. */
+/* Public addresses, gateways (one of each type per VNet, in its GatewaySubnet), local network gateways. */
 #include "config/check.h"
 
 #include <errno.h>
@@ -38,9 +38,16 @@ check_public_ips(struct check *k)
 static void
 check_types(struct check *k, const struct cfg_gateway *g)
 {
-	if (strcasecmp(g->gateway_type, "Vpn") != 0)
+	if (!g->express_route && strcasecmp(g->gateway_type, "Vpn") != 0)
 		config_error(k->b->errors, MARK(k, &g->gateway_type, g), "NotSupported",
-			"gateway '%.80s': gatewayType is Vpn in this version, not '%.40s'", g->name, g->gateway_type);
+			"gateway '%.80s': gatewayType is Vpn or ExpressRoute, not '%.40s'", g->name, g->gateway_type);
+	if (g->express_route && (g->p2s.pool.n > 0 || g->bgp.custom.n > 0))
+		config_error(k->b->errors, g->mark, "InvalidValue",
+			"gateway '%.80s' of type ExpressRoute has no %s: it has no tunnels", g->name,
+			g->p2s.pool.n > 0 ? "vpnClientConfiguration" : "customBgpIpAddresses");
+	if (!g->express_route && g->subnet_ref != NULL && g->public_ip_refs.n == 0)
+		config_error(k->b->errors, g->mark, "MissingKey",
+			"gateway '%.80s' of type Vpn needs a publicIPAddress in its ipConfigurations", g->name);
 	if (strcasecmp(g->vpn_type, "RouteBased") != 0 && strcasecmp(g->vpn_type, "PolicyBased") != 0)
 		config_error(k->b->errors, MARK(k, &g->vpn_type, g), "InvalidValue",
 			"gateway '%.80s': vpnType is RouteBased or PolicyBased, not '%.40s'", g->name, g->vpn_type);
@@ -68,6 +75,7 @@ check_public_refs(struct check *k, struct cfg_gateway *g)
 static void
 check_place(struct check *k, struct cfg_gateway *g, int32_t index)
 {
+	int32_t *place;
 	struct cfg_vnet *v;
 
 	reference_resolve_subnet(k, &g->subnet_ref, g->mark, &g->vnet, &g->subnet);
@@ -78,12 +86,21 @@ check_place(struct check *k, struct cfg_gateway *g, int32_t index)
 		config_error(k->b->errors, MARK(k, &g->subnet_ref, g), "GatewaySubnetMissing",
 			"gateway '%.80s' stands in subnet '%.80s': it must be GatewaySubnet", g->name,
 			v->subnets[g->subnet].name);
-	if (v->gateway != CFG_NONE)
+	place = g->express_route ? &v->express_route : &v->gateway;
+	if (*place != CFG_NONE)
 		config_error(k->b->errors, g->mark, "VnetHasGateway",
-			"virtual network '%.80s' has gateway '%.80s' already: one VPN gateway per virtual network",
-			v->name, k->c->gateways[v->gateway].name);
+			"virtual network '%.80s' has gateway '%.80s' already: one %s gateway per virtual network",
+			v->name, k->c->gateways[*place].name, g->express_route ? "ExpressRoute" : "VPN");
 	else
-		v->gateway = index;
+		*place = index;
+}
+
+/* Circuits have BGP, and where both types of gateway are they tell each other. */
+static bool
+gateway_speaks(const struct check *k, const struct cfg_gateway *g)
+{
+	return g->enable_bgp || g->express_route ||
+	       (g->vnet != CFG_NONE && k->c->vnets[g->vnet].express_route != CFG_NONE);
 }
 
 /* Dots between labels of letters, digits and hyphens. */
@@ -123,16 +140,6 @@ check_peer(struct check *k, const struct cfg_local_gateway *l)
 			l->fqdn);
 }
 
-/* No prefix, nothing to send: BGP does not exist in this version. */
-static void
-check_local_gateway(struct check *k, const struct cfg_local_gateway *l)
-{
-	check_peer(k, l);
-	if (l->prefixes.n == 0)
-		config_error(k->b->errors, l->mark, "MissingKey",
-			"local network gateway '%.80s' needs localNetworkAddressSpace.addressPrefixes", l->name);
-}
-
 int
 check_gateways(struct check *k)
 {
@@ -140,12 +147,15 @@ check_gateways(struct check *k)
 	for (uint32_t i = 0; i < k->c->n_gateways; i++) {
 		struct cfg_gateway *g = &k->c->gateways[i];
 
+		g->express_route = strcasecmp(g->gateway_type, "ExpressRoute") == 0;
 		check_types(k, g);
 		if (check_public_refs(k, g) < 0)
 			return -ENOMEM;
 		check_place(k, g, (int32_t)i);
 	}
+	for (uint32_t i = 0; i < k->c->n_gateways; i++)
+		k->c->gateways[i].speaks_bgp = gateway_speaks(k, &k->c->gateways[i]);
 	for (uint32_t i = 0; i < k->c->n_local_gateways; i++)
-		check_local_gateway(k, &k->c->local_gateways[i]);
+		check_peer(k, &k->c->local_gateways[i]);
 	return 0;
 }

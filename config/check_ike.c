@@ -102,6 +102,8 @@ check_pair(struct check *k, const struct cfg_connection *a, const struct cfg_con
 		what = "different authenticationType";
 	else if (!same_policy(&a->ike, &b->ike))
 		what = "different ipsecPolicies";
+	else if (a->enable_bgp != b->enable_bgp)
+		what = "different enableBgp";
 	else if (a->ike.mode != MODE_DEFAULT && a->ike.mode == b->ike.mode)
 		what = a->ike.mode == MODE_RESPONDER_ONLY ? "connectionMode ResponderOnly both: neither would start"
 							  : "connectionMode InitiatorOnly both: neither would answer";
@@ -204,7 +206,7 @@ check_connection(struct check *k, struct cfg_connection *c)
 			c->name);
 		return;
 	}
-	if (c->gateway1 == CFG_NONE)
+	if (c->gateway1 == CFG_NONE || c->type == CONNECTION_EXPRESS_ROUTE)
 		return;
 	if (!gateway_is_route_based(&k->c->gateways[c->gateway1]))
 		check_policy_based(k, c, &k->c->gateways[c->gateway1]);

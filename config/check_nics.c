@@ -25,8 +25,7 @@ check_forms(struct check *k, const struct cfg_nic *nic)
 	}
 }
 
-/* The subnet's own: its network address, the gateway (the appliance), the IPv4 broadcast. */
-static bool
+bool
 address_is_reserved(const struct ip_prefix *p, const struct ip_addr *a)
 {
 	struct ip_addr network = prefix_nth(p, 0), gateway = prefix_nth(p, 1);

@@ -282,7 +282,8 @@ check_p2s(struct check *k)
 	for (uint32_t i = 0; i < k->c->n_gateways; i++) {
 		struct cfg_gateway *g = &k->c->gateways[i];
 
-		g->is_ours = gateway_is_ours(k, g);
+		if (!g->express_route)
+			g->is_ours = gateway_is_ours(k, g);
 		check_sku(k, g);
 		if (check_clients(k, g) < 0)
 			return -ENOMEM;

@@ -119,9 +119,11 @@ check_remote_gateway(struct check *k, const struct cfg_vnet *v, const struct cfg
 	const struct cfg_vnet *remote = p->remote == CFG_NONE ? NULL : &k->c->vnets[p->remote];
 	const struct cfg_peering *partner = partner_of(k, p);
 	struct cfg_mark mark = MARK(k, &p->use_remote_gateways, p);
+	int32_t own = v->gateway != CFG_NONE ? v->gateway : v->express_route;
 	const char *cannot = "cannot have UseRemoteGateways flag set to true, because";
 
-	if (remote != NULL && remote->gateway == CFG_NONE && !p->do_not_verify_remote_gateways)
+	if (remote != NULL && remote->gateway == CFG_NONE && remote->express_route == CFG_NONE &&
+		!p->do_not_verify_remote_gateways)
 		config_error(k->b->errors, mark, "RemoteVnetHasNoGateways",
 			"peering '%.80s' of '%.80s' cannot have UseRemoteGateways flag set to true because remote "
 			"virtual network "
@@ -132,10 +134,10 @@ check_remote_gateway(struct check *k, const struct cfg_vnet *v, const struct cfg
 			"peering '%.80s' of '%.80s' %s corresponding remote peering '%.80s' has AllowGatewayTransit "
 			"flag set to false",
 			p->name, v->name, cannot, partner->name);
-	if (v->gateway != CFG_NONE)
+	if (own != CFG_NONE)
 		config_error(k->b->errors, mark, "VnetHasGateway",
 			"peering '%.80s' of '%.80s' %s the virtual network has gateway '%.80s' of its own", p->name,
-			v->name, cannot, k->c->gateways[v->gateway].name);
+			v->name, cannot, k->c->gateways[own].name);
 	if (p->allow_gateway_transit)
 		config_error(k->b->errors, mark, "GatewayTransitAndRemoteGateways",
 			"peering '%.80s' of '%.80s' %s AllowGatewayTransit is true too", p->name, v->name, cannot);

@@ -30,13 +30,17 @@ int config_load(const char *path, struct config **out, struct config_errors *err
 /* The same from memory; `path` is what errors name. Key files resolve against its folder. Shared keys may
  * stand in the text, as they may in a file that only its owner can read. */
 int config_parse(const char *path, const char *text, size_t size, struct config **out, struct config_errors *errors);
+/* One more who keeps it, until each has called config_free. */
+struct config *config_ref(struct config *c);
 /* Wipes keys. NULL is fine. */
 void config_free(struct config *c);
 
-/* Forget the keys of associations once these are built; or all secrets, the shared keys too, once charon has
- * them. What else there is stays. The one exception to "never changed": nobody may look at keys meanwhile. */
+/* Forget the keys of associations once these are built; the shared keys once charon has them, the passwords
+ * of BGP once bird has them; or all. What else there is stays. The one exception to "never changed": nobody may look at
+ * keys meanwhile. */
 void config_wipe_sa_keys(struct config *c);
 void config_wipe_shared_keys(struct config *c);
+void config_wipe_bgp_passwords(struct config *c);
 void config_wipe_secrets(struct config *c);
 /* The path of a file that the configuration names: from its folder unless absolute, and credential:NAME is
  * the service manager's. 0 or -ENAMETOOLONG, -EINVAL (no such credential); reason says what is wrong. */

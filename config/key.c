@@ -169,13 +169,15 @@ key_read(const char *folder, const char *path, uint8_t *key, size_t size, const 
 
 /* ---- shared keys ----------------------------------------------------------------- */
 
-int
-shared_key_parse(const char *text, size_t length, char *key, const char **reason)
+/* Into a buffer of size bytes, NUL behind it. */
+static int
+printable_parse(
+	const char *text, size_t length, char *key, size_t size, const char *const reasons[2], const char **reason)
 {
-	*reason = "is a shared key of 1 to 255 bytes";
-	if (length == 0 || length >= CFG_SHARED_KEY_MAX)
+	*reason = reasons[0];
+	if (length == 0 || length >= size)
 		return -EINVAL;
-	*reason = "is a shared key of printable ASCII without blanks at its ends";
+	*reason = reasons[1];
 	if (text[0] == ' ' || text[length - 1] == ' ')
 		return -EINVAL;
 	for (size_t i = 0; i < length; i++)
@@ -190,6 +192,15 @@ shared_key_parse(const char *text, size_t length, char *key, const char **reason
 }
 
 int
+shared_key_parse(const char *text, size_t length, char *key, const char **reason)
+{
+	static const char *const reasons[] = {
+		"is a shared key of 1 to 255 bytes", "is a shared key of printable ASCII without blanks at its ends"};
+
+	return printable_parse(text, length, key, CFG_SHARED_KEY_MAX, reasons, reason);
+}
+
+int
 shared_key_read(const char *folder, const char *path, char *key, const char **reason)
 {
 	char text[LIMIT_KEY_FILE_BYTES];
@@ -199,6 +210,36 @@ shared_key_read(const char *folder, const char *path, char *key, const char **re
 		length = shared_key_parse(text, (size_t)length, key, reason);
 		if (length < 0)
 			*reason = "does not hold one shared key: 1 to 255 printable ASCII characters in one line";
+	}
+	explicit_bzero(text, sizeof(text));
+	return length;
+}
+
+/* ---- passwords of BGP ------------------------------------------------------------ */
+
+int
+bgp_password_parse(const char *text, size_t length, char *password, const char **reason)
+{
+	static const char *const reasons[] = {"is a password of 1 to 80 bytes",
+		"is a password of printable ASCII without blanks at its ends or quotation marks"};
+
+	if (length > 0 && length < CFG_BGP_PASSWORD_MAX && memchr(text, '"', length) != NULL) {
+		*reason = reasons[1];
+		return -EINVAL;
+	}
+	return printable_parse(text, length, password, CFG_BGP_PASSWORD_MAX, reasons, reason);
+}
+
+int
+bgp_password_read(const char *folder, const char *path, char *password, const char **reason)
+{
+	char text[LIMIT_KEY_FILE_BYTES];
+	int length = key_file_read(folder, path, text, reason);
+
+	if (length >= 0) {
+		length = bgp_password_parse(text, (size_t)length, password, reason);
+		if (length < 0)
+			*reason = "does not hold one password: 1 to 80 printable ASCII characters in one line, no '\"'";
 	}
 	explicit_bzero(text, sizeof(text));
 	return length;

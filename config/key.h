@@ -20,6 +20,10 @@ int key_read(const char *folder, const char *path, uint8_t *key, size_t size, co
 int shared_key_parse(const char *text, size_t length, char *key, const char **reason);
 int shared_key_read(const char *folder, const char *path, char *key, const char **reason);
 
+/* To password[CFG_BGP_PASSWORD_MAX], alike. Without quotation marks: bird's configuration cannot say them. */
+int bgp_password_parse(const char *text, size_t length, char *password, const char **reason);
+int bgp_password_read(const char *folder, const char *path, char *password, const char **reason);
+
 /* From folder unless absolute; credential:NAME from the service manager's folder. */
 int key_path(const char *folder, const char *written, char *full, size_t size, const char **reason);
 /* A file of mode 0600 or stricter, root's or ours, of at most size bytes. */

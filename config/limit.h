@@ -43,11 +43,15 @@
 #define LIMIT_PROPOSALS 32 /* per connection, of IKE or ESP */
 #define LIMIT_CA_FILES 16
 #define LIMIT_FQDN 253
+#define LIMIT_BGP_CUSTOM 32 /* of a gateway: customBgpIpAddresses */
 #define LIMIT_P2S_POOLS 16
 #define LIMIT_P2S_CERTIFICATES 256
 #define LIMIT_P2S_USERS 10000 /* M, the largest gateway's clients */
 #define LIMIT_P2S_DNS 16
 #define LIMIT_CERTIFICATE_TEXT 16384
+
+#define LIMIT_CIRCUITS 16        /* M, of a gateway; here of all */
+#define LIMIT_CIRCUIT_PEERINGS 3 /* M, one of each type */
 
 /* the appliance */
 #define LIMIT_WORKERS 64
@@ -58,5 +62,8 @@
 #define LIMIT_NAME 80       /* M, of any resource */
 #define LIMIT_SHORT_NAME 31 /* of the appliance, a port, an uplink */
 #define LIMIT_PATH 255
-#define LIMIT_SOCKET_PATH 107 /* sun_path and its NUL */
+#define LIMIT_SOCKET_PATH 107  /* sun_path and its NUL */
+#define LIMIT_RUN_DIRECTORY 64 /* a socket with the appliance's name stands in it */
+#define LIMIT_LEASE_PATH 220   /* its file names have the epoch behind */
+#define LIMIT_ENDPOINTS 9
 #define LIMIT_KEY_FILE_BYTES 4096

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,6 +18,7 @@
 struct config_box {
 	struct config config;
 	struct arena arena;
+	_Atomic uint32_t users;
 };
 
 #define RESOURCES(k, m, most, of) LIST(k, struct config, m, most, of)
@@ -30,6 +32,7 @@ static const struct field config_fields[] = {
 	RESOURCES("publicIPAddresses", public_ips, LIMIT_PUBLIC_IPS, &public_ip_schema),
 	RESOURCES("virtualNetworkGateways", gateways, LIMIT_GATEWAYS, &gateway_schema),
 	RESOURCES("localNetworkGateways", local_gateways, LIMIT_LOCAL_GATEWAYS, &local_gateway_schema),
+	RESOURCES("expressRouteCircuits", circuits, LIMIT_CIRCUITS, &circuit_schema),
 	RESOURCES("connections", connections, LIMIT_CONNECTIONS, &connection_schema),
 	PART_AT("appliance", struct config, appliance, &appliance_schema),
 	END_OF_FIELDS,
@@ -57,6 +60,7 @@ box_new(const char *path)
 		return NULL;
 	box->config.path = arena_text(&box->arena, path, strlen(path));
 	box->config.folder = folder_of(&box->arena, path);
+	atomic_init(&box->users, 1);
 	appliance_init(&box->config.appliance);
 	if (box->config.path == NULL || box->config.folder == NULL) {
 		config_free(&box->config);
@@ -65,12 +69,19 @@ box_new(const char *path)
 	return box;
 }
 
+struct config *
+config_ref(struct config *c)
+{
+	atomic_fetch_add(&((struct config_box *)c)->users, 1);
+	return c;
+}
+
 void
 config_free(struct config *c)
 {
 	struct config_box *box = (struct config_box *)c;
 
-	if (c == NULL)
+	if (c == NULL || atomic_fetch_sub(&box->users, 1) > 1)
 		return;
 	arena_free(&box->arena);
 	free(box);

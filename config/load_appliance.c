@@ -245,7 +245,7 @@ print_cores(struct json *j, const struct field *f, const void *object)
 	json_close(j, ']');
 }
 
-static const char *const daemon_words[] = {"managed", "external", NULL};
+const char *const daemon_words[] = {"managed", "external", NULL};
 
 static const struct field ike_daemon_fields[] = {
 	WORD("daemon", struct cfg_ike_daemon_config, daemon, daemon_words),
@@ -275,6 +275,8 @@ static const struct field appliance_fields[] = {
 	TEXT("stateDirectory", struct cfg_appliance, state_dir, LIMIT_PATH),
 	TEXT("controlNamespace", struct cfg_appliance, control_namespace, LIMIT_PATH),
 	PART_AT("ike", struct cfg_appliance, ike, &ike_daemon_schema),
+	PART_AT("bgp", struct cfg_appliance, bgp, &bgp_daemon_schema),
+	OPTIONAL_PART("highAvailability", struct cfg_appliance, ha, &ha_schema),
 	FLAG("busyPoll", struct cfg_appliance, busy_poll),
 	LIST("ports", struct cfg_appliance, ports, LIMIT_PORTS, &port_schema),
 	LIST("attachments", struct cfg_appliance, attachments, LIMIT_ATTACHMENTS, &attachment_schema),
@@ -293,6 +295,8 @@ appliance_init(struct cfg_appliance *a)
 	a->busy_poll = true;
 	a->ike.charon = "/usr/sbin/charon-systemd";
 	a->ike.log_level = 1;
+	bgp_daemon_init(&a->bgp);
+	ha_init(&a->ha);
 }
 
 const struct schema appliance_schema = {.noun = "appliance", .fields = appliance_fields};

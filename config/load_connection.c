@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-static const char *const connection_words[] = {"IPsec", "Vnet2Vnet", NULL};
+static const char *const connection_words[] = {"IPsec", "Vnet2Vnet", "ExpressRoute", NULL};
 
 static const char *const mode_words[] = {"Default", "InitiatorOnly", "ResponderOnly", NULL};
 static const char *const protocol_words[] = {"IKEv2", "IKEv1", NULL};
@@ -173,6 +173,7 @@ static const struct field connection_appliance_fields[] = {
 	FLAG("fragmentation", struct cfg_connection, ike.fragmentation),
 	FLAG("acceptAnySelector", struct cfg_connection, ike.accept_any_selector),
 	ZERO_OR("replayWindow", struct cfg_connection, ike.replay_window, 64, 4096),
+	PART_AT("bgp", struct cfg_connection, bgp, &bgp_session_schema),
 	ZERO_OR("mtu", struct cfg_connection, mtu, 576, 9000),
 	ZERO_OR("tcpMss", struct cfg_connection, tcp_mss, 216, 8960),
 	FLAG("copyDscp", struct cfg_connection, copy_dscp),
@@ -198,6 +199,7 @@ static const struct field connection_fields[] = {
 		.offset = offsetof(struct cfg_connection, gateway1_ref)},
 	REF("virtualNetworkGateway2", struct cfg_connection, gateway2_ref),
 	REF("localNetworkGateway2", struct cfg_connection, local_gateway_ref),
+	REF("peer", struct cfg_connection, circuit_ref),
 	NUMBER("routingWeight", struct cfg_connection, routing_weight, 0, 32000),
 	FLAG("usePolicyBasedTrafficSelectors", struct cfg_connection, policy_based),
 	{.key = "trafficSelectorPolicies",
@@ -206,6 +208,12 @@ static const struct field connection_fields[] = {
 		.count = offsetof(struct cfg_connection, n_selectors),
 		.max = LIMIT_SELECTORS,
 		.schema = &selector_schema},
+	FLAG("enableBgp", struct cfg_connection, enable_bgp),
+	{.key = "gatewayCustomBgpIpAddresses",
+		.type = FIELD_CUSTOM,
+		.schema = &custom_bgp_address_schema,
+		.bind = bind_custom_bgp_address,
+		.print = print_custom_bgp_address},
 	PART("appliance", &connection_appliance_schema),
 	WORD("connectionProtocol", struct cfg_connection, ike.protocol, protocol_words),
 	WORD("connectionMode", struct cfg_connection, ike.mode, mode_words),
@@ -221,12 +229,9 @@ static const struct field connection_fields[] = {
 	REFUSED_TO("certificateAuthentication",
 		"certificates are files here: appliance.certificate, privateKeyFile and caFiles"),
 	REFUSED("egressNatRules"),
-	REFUSED("enableBgp"),
 	REFUSED("enablePrivateLinkFastPath"),
 	REFUSED("expressRouteGatewayBypass"),
-	REFUSED("gatewayCustomBgpIpAddresses"),
 	REFUSED("ingressNatRules"),
-	REFUSED("peer"),
 	REFUSED("tunnelProperties"),
 	REFUSED("useLocalAzureIpAddress"),
 	END_OF_FIELDS,
@@ -237,13 +242,14 @@ connection_init(void *object)
 {
 	struct cfg_connection *c = object;
 
-	c->gateway1 = c->gateway2 = c->local_gateway = CFG_NONE;
+	c->gateway1 = c->gateway2 = c->local_gateway = c->circuit = CFG_NONE;
 	c->copy_dscp = c->copy_df = true;
 	c->ike.protocol = PROTOCOL_UNSET;
 	c->ike.dpd_s = 45;
 	c->ike.tunnels = 1;
 	c->ike.mobike = c->ike.fragmentation = true;
 	c->ike.replay_window = 1024;
+	bgp_session_init(&c->bgp);
 }
 
 const struct schema connection_schema = {.noun = "connection",

@@ -50,9 +50,8 @@ static const struct field gateway_ip_config_fields[] = {
 		.type = FIELD_REF,
 		.required = true,
 		.offset = offsetof(struct gateway_ip_config, subnet_ref)},
-	{.key = "publicIPAddress",
+	{.key = "publicIPAddress", /* of an ExpressRoute gateway the cloud keeps it */
 		.type = FIELD_REF,
-		.required = true,
 		.offset = offsetof(struct gateway_ip_config, public_ip_ref)},
 	IGNORED("privateIPAddress"),
 	IGNORED("privateIPAllocationMethod"),
@@ -71,7 +70,7 @@ gateway_ip_config_bind(struct binder *b, const struct node *n, struct cfg_gatewa
 
 	if (bind_object(b, &gateway_ip_config_schema, n, &ip) < 0)
 		return -ENOMEM;
-	if (ip.subnet_ref == NULL || ip.public_ip_ref == NULL)
+	if (ip.subnet_ref == NULL)
 		return 0;
 	if (g->subnet_ref == NULL) {
 		g->subnet_ref = ip.subnet_ref;
@@ -81,6 +80,8 @@ gateway_ip_config_bind(struct binder *b, const struct node *n, struct cfg_gatewa
 		config_error(b->errors, n->mark, "InvalidValue",
 			"all IP configurations of a gateway stand in one GatewaySubnet");
 	}
+	if (ip.public_ip_ref == NULL)
+		return 0;
 	g->public_ip_refs.s[g->public_ip_refs.n] = ip.public_ip_ref;
 	return bind_mark(b, &g->public_ip_refs.s[g->public_ip_refs.n++], n);
 }
@@ -111,11 +112,13 @@ print_gateway_ip_configs(struct json *j, const struct field *f, const void *obje
 
 	json_key(j, f->key);
 	json_open(j, '[');
-	for (uint32_t i = 0; i < g->public_ip_refs.n; i++) {
+	for (uint32_t i = 0; i == 0 || i < g->public_ip_refs.n; i++) {
 		json_item(j);
 		json_open(j, '{');
-		json_key(j, "publicIPAddress");
-		print_ref(j, g->public_ip_refs.s[i]);
+		if (i < g->public_ip_refs.n) {
+			json_key(j, "publicIPAddress");
+			print_ref(j, g->public_ip_refs.s[i]);
+		}
 		json_key(j, "subnet");
 		print_ref(j, g->subnet_ref);
 		json_close(j, '}');
@@ -169,9 +172,10 @@ static const struct field gateway_fields[] = {
 	WORD("vpnGatewayGeneration", struct cfg_gateway, generation, generation_words),
 	PART_AT("vpnClientConfiguration", struct cfg_gateway, p2s, &p2s_schema),
 	PART("customRoutes", &custom_routes_schema),
+	FLAG("enableBgp", struct cfg_gateway, enable_bgp),
+	OPTIONAL_PART("bgpSettings", struct cfg_gateway, bgp, &bgp_settings_schema), /* exports always have it */
 	PART("appliance", &gateway_appliance_schema),
 	IGNORED("autoScaleConfiguration"),
-	IGNORED("bgpSettings"), /* exports always have it; enableBgp says whether it counts */
 	IGNORED("inboundDnsForwardingEndpoint"),
 	IGNORED("resiliencyModel"),
 	IGNORED("vNetExtendedLocationResourceId"),
@@ -180,7 +184,6 @@ static const struct field gateway_fields[] = {
 	REFUSED_UNLESS("adminState", enabled_only),
 	REFUSED("allowRemoteVnetTraffic"),
 	REFUSED("allowVirtualWanTraffic"),
-	REFUSED("enableBgp"),
 	REFUSED("enableBgpRouteTranslationForNat"),
 	REFUSED("enableDnsForwarding"),
 	REFUSED("enableHighBandwidthVpnGateway"),
@@ -199,6 +202,7 @@ gateway_init(void *object)
 	g->gateway_type = "Vpn";
 	g->vpn_type = "RouteBased";
 	g->vnet = g->subnet = CFG_NONE;
+	g->bgp.asn = CFG_BGP_ASN;
 }
 
 const struct schema gateway_schema = {.noun = "virtual network gateway",
@@ -230,7 +234,7 @@ static const struct field local_gateway_fields[] = {
 		.offset = offsetof(struct cfg_local_gateway, fqdn),
 		.max = LIMIT_FQDN},
 	PART("localNetworkAddressSpace", &local_space_schema),
-	IGNORED("bgpSettings"), /* without meaning while no connection can enable BGP */
+	OPTIONAL_PART("bgpSettings", struct cfg_local_gateway, bgp, &bgp_peer_schema),
 	END_OF_FIELDS,
 };
 

@@ -205,7 +205,7 @@ vnet_init(void *object)
 
 	v->cloud = "AzureCloud";
 	v->flow_timeout_s = 240;
-	v->gateway = CFG_NONE;
+	v->gateway = v->express_route = CFG_NONE;
 }
 
 const struct schema vnet_schema = {.noun = "virtual network",

@@ -134,11 +134,13 @@ field_is_silent(const struct field *f, const void *object)
 	case FIELD_IGNORED:
 	case FIELD_REFUSED:
 		return true;
+	case FIELD_PART:
+		return f->present != 0 && !*(const bool *)((const char *)object + f->present);
 	case FIELD_PREFIX:
+		return ((const struct ip_prefix *)at)->addr.family == IP_NONE;
 	case FIELD_FLAG:
 	case FIELD_NUMBER:
 	case FIELD_WORD:
-	case FIELD_PART:
 	case FIELD_CUSTOM:
 		return false;
 	}

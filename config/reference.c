@@ -32,6 +32,7 @@ static const struct kind_info kinds[KINDS] = {
 	[KIND_GATEWAY] = KIND("virtualNetworkGateways", "virtual network gateway", gateways, struct cfg_gateway),
 	[KIND_LOCAL_GATEWAY] =
 		KIND("localNetworkGateways", "local network gateway", local_gateways, struct cfg_local_gateway),
+	[KIND_CIRCUIT] = KIND("expressRouteCircuits", "ExpressRoute circuit", circuits, struct cfg_circuit),
 	[KIND_CONNECTION] = KIND("connections", "connection", connections, struct cfg_connection),
 	[KIND_PORT] = {.word = "ports",
 		.noun = "port",

@@ -9,27 +9,15 @@
 
 #include "config/address.h"
 #include "config/algorithm.h"
+#include "config/bgp.h"
+#include "config/circuit.h"
+#include "config/ha.h"
+#include "config/value.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #define CFG_NONE (-1)
-
-/* Where an object or value stood in the file; line 0 = not from the file (a default). */
-struct cfg_mark {
-	uint32_t line;
-	uint32_t column;
-};
-
-struct cfg_prefixes {
-	struct ip_prefix *p;
-	uint32_t n;
-};
-
-struct cfg_strings {
-	char **s;
-	uint32_t n;
-};
 
 /* ---- virtual networks ------------------------------------------------------------ */
 
@@ -72,6 +60,7 @@ struct cfg_vnet {
 	uint32_t n_peerings;
 	uint32_t flow_timeout_s; /* flowTimeoutInMinutes * 60, 240 by default */
 	int32_t gateway;         /* index of its VPN gateway or CFG_NONE */
+	int32_t express_route;   /* of its ExpressRoute gateway */
 };
 
 /* ---- routing --------------------------------------------------------------------- */
@@ -219,16 +208,21 @@ enum cfg_generation { GENERATION_NONE, GENERATION_1, GENERATION_2 };
 struct cfg_gateway {
 	struct cfg_mark mark;
 	char *name, *id;
-	char *gateway_type, *vpn_type, *sku; /* Vpn; RouteBased, PolicyBased */
+	char *gateway_type, *vpn_type, *sku; /* Vpn, ExpressRoute; RouteBased, PolicyBased */
+	bool express_route;                  /* by config_check: of gatewayType ExpressRoute */
 	struct cfg_p2s p2s;
 	struct cfg_prefixes custom_routes;  /* customRoutes: told to P2S clients beside the VNet's space */
 	struct cfg_credentials credentials; /* appliance: for connections by certificate, and for P2S */
 	bool limit_rate;                    /* appliance.limitRate: the SKU's aggregate rate holds here, too */
 	enum cfg_generation generation;     /* vpnGatewayGeneration: some SKUs' rates depend on it */
-	bool is_ours;                       /* by config_check: a public address of it is one of an uplink */
-	bool active_active, enable_bgp;     /* not in this version: true is refused, so always false */
-	bool disable_replay_protection;     /* disableIPSecReplayProtection */
-	char *subnet_ref;                   /* first ipConfiguration's GatewaySubnet */
+	/* by config_check: a public address of it is one of an uplink, or a circuit of it ends at a port */
+	bool is_ours;
+	bool active_active;             /* not in this version: true is refused, so always false */
+	bool enable_bgp;                /* connections may have it */
+	bool speaks_bgp;                /* by config_check: enable_bgp, or it needs to, see gateway_speaks() */
+	struct cfg_bgp bgp;             /* bgpSettings */
+	bool disable_replay_protection; /* disableIPSecReplayProtection */
+	char *subnet_ref;               /* first ipConfiguration's GatewaySubnet */
 	int32_t vnet, subnet;
 	struct cfg_strings public_ip_refs;
 	int32_t *public_ips; /* resolved, public_ip_refs.n of them */
@@ -237,12 +231,13 @@ struct cfg_gateway {
 struct cfg_local_gateway {
 	struct cfg_mark mark;
 	char *name, *id;
-	struct ip_addr address; /* gatewayIpAddress; family 0 when fqdn is given */
-	char *fqdn;             /* NULL: address */
-	struct cfg_prefixes prefixes;
+	struct ip_addr address;       /* gatewayIpAddress; family 0 when fqdn is given */
+	char *fqdn;                   /* NULL: address */
+	struct cfg_prefixes prefixes; /* may be none where BGP tells them */
+	struct cfg_bgp bgp;           /* bgpSettings: the peer's */
 };
 
-enum cfg_connection_type { CONNECTION_IPSEC, CONNECTION_VNET2VNET };
+enum cfg_connection_type { CONNECTION_IPSEC, CONNECTION_VNET2VNET, CONNECTION_EXPRESS_ROUTE };
 enum cfg_connection_mode { MODE_DEFAULT, MODE_INITIATOR_ONLY, MODE_RESPONDER_ONLY };
 enum cfg_connection_protocol { PROTOCOL_IKEV2, PROTOCOL_IKEV1 };
 enum cfg_authentication { AUTHENTICATION_PSK, AUTHENTICATION_CERTIFICATE };
@@ -345,12 +340,17 @@ struct cfg_connection {
 	struct cfg_mark mark;
 	char *name, *id;
 	enum cfg_connection_type type;
-	char *gateway1_ref, *gateway2_ref, *local_gateway_ref;
-	int32_t gateway1, gateway2, local_gateway;
+	char *gateway1_ref, *gateway2_ref, *local_gateway_ref, *circuit_ref; /* the last: peer */
+	int32_t gateway1, gateway2, local_gateway, circuit;
 	uint16_t routing_weight;
 	bool policy_based;              /* usePolicyBasedTrafficSelectors */
 	struct cfg_selector *selectors; /* trafficSelectorPolicies; empty = any to any */
 	uint32_t n_selectors;
+	bool enable_bgp;
+	/* gatewayCustomBgpIpAddresses: which of the gateway's custom addresses this connection's session uses;
+	 * family 0: bgpPeeringAddress. */
+	struct ip_addr custom_bgp_address;
+	struct cfg_bgp_session bgp;
 	/* By config_check: this appliance negotiates this connection's keys. false: SAs given by hand, or no
 	 * keys at all (it carries nothing), or the other side's object of a Vnet2Vnet pair. */
 	bool uses_ike;
@@ -437,6 +437,8 @@ struct cfg_appliance {
 	char *name;
 	char *control_namespace; /* named network namespace of charon and routing daemons, default isthmus-NAME */
 	struct cfg_ike_daemon_config ike;
+	struct cfg_bgp_daemon_config bgp;
+	struct cfg_ha ha;
 	uint16_t workers; /* 1..64, default 1 */
 	int16_t *cores;   /* workers+1 of them (control first), or NULL: chosen from the affinity mask */
 	uint16_t n_cores;
@@ -476,6 +478,8 @@ struct config {
 	uint32_t n_gateways;
 	struct cfg_local_gateway *local_gateways;
 	uint32_t n_local_gateways;
+	struct cfg_circuit *circuits;
+	uint32_t n_circuits;
 	struct cfg_connection *connections;
 	uint32_t n_connections;
 };

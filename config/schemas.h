@@ -18,6 +18,21 @@ extern const struct schema local_gateway_schema;
 /* load_p2s.c */
 extern const struct schema p2s_schema;
 extern const struct schema p2s_user_schema;
+/* load_bgp.c */
+extern const struct schema bgp_settings_schema; /* of a gateway */
+extern const struct schema bgp_peer_schema;     /* of a local network gateway */
+extern const struct schema bgp_session_schema;
+extern const struct schema custom_bgp_address_schema;
+extern const struct schema bgp_daemon_schema;
+void bgp_session_init(struct cfg_bgp_session *s);
+void bgp_daemon_init(struct cfg_bgp_daemon_config *d);
+int bind_custom_bgp_address(struct binder *b, const struct field *f, const struct node *n, void *object);
+void print_custom_bgp_address(struct json *j, const struct field *f, const void *object);
+/* load_circuit.c */
+extern const struct schema circuit_schema;
+/* load_ha.c */
+extern const struct schema ha_schema;
+void ha_init(struct cfg_ha *h);
 /* load_connection.c */
 extern const struct schema connection_schema;
 extern const struct schema policy_schema;
@@ -36,12 +51,16 @@ extern const char *const dh_group_words[];
 extern const char *const ipsec_encryption_words[];
 extern const char *const ipsec_integrity_words[];
 extern const char *const pfs_group_words[];
+extern const char *const daemon_words[];
 extern const char *const driver_words[];
 extern const char *const peering_state_words[];
 extern const char *const next_hop_words[];
 
 /* A side of a rule no key spoke of yet; config_check() refuses what is left so. */
 #define TAG_UNSET ((enum cfg_tag)99)
+
+/* A lease whose kind could not be read. */
+#define LEASE_KIND_UNSET ((enum cfg_lease_kind)99)
 
 /* A connection that does not say: its gateway's type decides. */
 #define PROTOCOL_UNSET ((enum cfg_connection_protocol)99)

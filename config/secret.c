@@ -1,5 +1,6 @@
 /* What control asks about secrets of a loaded configuration: where they are, what they say, and to
- * forget them. Shared keys are read by the loader, private keys and passwords here, when charon gets them.
+ * forget them. Shared keys and passwords of BGP are read by the loader, private keys and users' passwords
+ * here, when charon gets them.
  */
 #include "config/config.h"
 #include "config/key.h"
@@ -43,8 +44,18 @@ config_wipe_shared_keys(struct config *c)
 }
 
 void
+config_wipe_bgp_passwords(struct config *c)
+{
+	for (uint32_t i = 0; i < c->n_connections; i++)
+		explicit_bzero(c->connections[i].bgp.password, sizeof(c->connections[i].bgp.password));
+	for (uint32_t i = 0; i < c->n_circuits; i++)
+		explicit_bzero(c->circuits[i].bgp.password, sizeof(c->circuits[i].bgp.password));
+}
+
+void
 config_wipe_secrets(struct config *c)
 {
+	config_wipe_bgp_passwords(c);
 	config_wipe_sa_keys(c);
 	config_wipe_shared_keys(c);
 }

@@ -3,6 +3,7 @@
 
 #include "control/daemon.h"
 #include "control/reload.h"
+#include "control/show_bgp.h"
 #include "control/show_running.h"
 
 static running_function *const running_verbs[VERB_COUNT] = {
@@ -14,6 +15,7 @@ static running_function *const running_verbs[VERB_COUNT] = {
 	[VERB_CONNECTION_RESET] = reset_connection,
 	[VERB_CLIENTS] = show_clients,
 	[VERB_TROUBLESHOOT] = troubleshoot,
+	[VERB_HA_SHOW] = show_ha,
 	[VERB_SA_LIST] = show_sas,
 	[VERB_FLOW_LIST] = show_flows,
 	[VERB_NEIGHBOUR_LIST] = show_neighbours,
@@ -37,6 +39,9 @@ verbs_answer(void *daemon, const struct request *r, struct api_ticket from, stru
 
 	if (r->verb == VERB_TRACE)
 		return trace_begin(d, r, from, f);
+	if (r->verb == VERB_BGP_PEERS || r->verb == VERB_ROUTES_LEARNED || r->verb == VERB_ROUTES_ADVERTISED ||
+		r->verb == VERB_GATEWAY_HEALTH)
+		return show_bgp_begin(d, r, from, f);
 	if (r->verb == VERB_APPLY || r->verb == VERB_VERIFY)
 		return reload_begin(d, request_argument(r, "file")->text, r->verb == VERB_VERIFY, from, f);
 	if (of_world)

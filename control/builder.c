@@ -6,6 +6,7 @@
 #include "control/builder.h"
 
 #include "control/ike_conf.h"
+#include "control/learned.h"
 #include "control/restart.h"
 #include "control/sa_store.h"
 #include "drivers/clock.h"
@@ -70,6 +71,8 @@ job_load(struct build_job *job)
 {
 	int r = 0;
 
+	if (job->again)
+		return 0;
 	job->errors.path = job->path;
 	if (!job->config)
 		r = config_load(job->path, &job->config, &job->errors);
@@ -83,22 +86,34 @@ job_load(struct build_job *job)
 }
 
 static int
+job_sas(const struct builder_tools *tools, struct build_job *job)
+{
+	char error[400] = "";
+	int r = 0;
+
+	/* one configuration: the same SAs in the same order */
+	for (uint32_t i = 0; job->again && i < job->world->spec.n_sas; i++)
+		job->world->spec.sa[i].sa = job->again->spec.sa[i].sa;
+	if (!job->again && tools->sas && !job->check_only)
+		r = sa_store_fill(tools->sas, job->world, error, sizeof error);
+	if (r != 0)
+		job_error(job, "SaStore", error);
+	return r;
+}
+
+static int
 job_compile(const struct builder_tools *tools, struct build_job *job)
 {
 	char error[400] = "";
-	int r = world_build(job->config, tools->names, tools->iface_ids, &job->world, &job->errors);
+	int r = world_build(job->config, job->learned, tools->names, tools->iface_ids, &job->world, &job->errors);
 
 	if (r != 0)
 		return r;
 	job->config = NULL; /* the world's now */
 
-	if (tools->sas && !job->check_only) {
-		r = sa_store_fill(tools->sas, job->world, error, sizeof error);
-		if (r != 0) {
-			job_error(job, "SaStore", error);
-			return r;
-		}
-	}
+	r = job_sas(tools, job);
+	if (r != 0)
+		return r;
 	job->view = view_build(&job->world->spec, job->previous, error, sizeof error);
 	if (!job->view) {
 		job_error(job, "ViewBuild", error);
@@ -115,7 +130,7 @@ build(const struct builder_tools *tools, struct build_job *job)
 	job->result = job_load(job);
 	if (job->result == 0)
 		job->result = job_compile(tools, job);
-	if (job->result == 0) {
+	if (job->result == 0 && !job->again) {
 		job->text = config_json(job->world->config);
 		if (!job->text) {
 			job_error(job, "NoMemory", "no memory to print the configuration");
@@ -135,6 +150,7 @@ build_job_free(struct build_job *job)
 	ike_conf_free(job->ike);
 	world_free(job->world);
 	config_free(job->config);
+	learned_all_free(job->learned);
 	json_decref(job->text);
 	free(job->path);
 	free(job);

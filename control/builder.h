@@ -21,6 +21,8 @@ struct build_job {
 	const struct cfg_appliance *fixed; /* what cannot change while running; NULL: the first configuration */
 	struct view *previous;             /* shared from; the job's own reference; NULL: none */
 	struct config *config;             /* loaded already, taken; NULL: load path */
+	struct learned_all *learned;       /* the job's own; NULL: nothing */
+	const struct world *again; /* only what was learned changed: all else is this world's, of the same config */
 
 	/* from the builder */
 	int result; /* 0, or -errno with errors */

@@ -168,7 +168,7 @@ start(struct charon *c)
 	/* nobody listens there: what an older one left is in the way */
 	unlink(c->config.vici_socket);
 	if (r == 0)
-		r = charon_process_start(&c->process, netns);
+		r = child_start(&c->process, netns);
 	if (r == 0) {
 		log_notice("charon", "started as process %d%s%s", c->process.pid, c->preload[0] ? " with " : "",
 			c->preload);
@@ -196,7 +196,7 @@ is_in_place(struct charon *c, int pid)
 static void
 adopt(struct charon *c, int pid)
 {
-	int r = charon_process_adopt(&c->process, pid);
+	int r = child_adopt(&c->process, pid);
 
 	if (r != 0) {
 		log_warning("charon", "process %d cannot be watched: %s", pid, strerror(-r));
@@ -209,7 +209,7 @@ adopt(struct charon *c, int pid)
 		return;
 	}
 	log_notice("charon", "process %d is in another network namespace: ended", pid);
-	charon_process_signal(&c->process, SIGKILL);
+	child_signal(&c->process, SIGKILL);
 }
 
 static void
@@ -220,7 +220,7 @@ silence_end(struct charon *c, uint64_t now_ns)
 	if (now_ns - c->silent_ns < SILENT_MAX_NS)
 		return;
 	log_error("charon", "process %d does not answer: ended", c->process.pid);
-	charon_process_signal(&c->process, SIGKILL);
+	child_signal(&c->process, SIGKILL);
 	c->silent_ns = now_ns;
 }
 
@@ -284,14 +284,13 @@ charon_create(struct loop *loop, const struct cfg_appliance *config, const struc
 		c->hooks = *hooks;
 		c->namespace_fd = namespace_fd;
 		c->retry_ns = RETRY_FIRST_NS;
-		c->process = (struct charon_process){.loop = loop,
-			.program = c->config.charon,
-			.settings = c->settings,
-			.preload = c->preload,
+		c->process = (struct child){.loop = loop,
+			.argument = {c->config.charon},
+			.variable = {{"STRONGSWAN_CONF", c->settings}, {"LD_PRELOAD", c->preload}},
 			.context = c,
 			.line = on_line,
 			.ended = on_ended};
-		charon_process_init(&c->process);
+		child_init(&c->process);
 		r = vici_open(loop, c->config.vici_socket, events, &vici, &c->vici);
 	}
 	if (r == 0) {
@@ -346,7 +345,7 @@ charon_goodbye(struct charon *c)
 {
 	c->leaving = true;
 	if (is_managed(c))
-		charon_process_signal(&c->process, SIGTERM);
+		child_signal(&c->process, SIGTERM);
 }
 
 bool
@@ -363,11 +362,11 @@ charon_stop(struct charon *c, enum charon_stop how)
 	vici_close(c->vici);
 	c->vici = NULL;
 	if (how == CHARON_STOP && is_managed(c)) {
-		charon_process_end(&c->process);
+		child_end(&c->process);
 		unlink(c->settings);
 		unlink(c->config.vici_socket);
 	} else {
-		charon_process_leave(&c->process);
+		child_leave(&c->process);
 	}
 	charon_free(c);
 }

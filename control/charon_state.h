@@ -3,7 +3,7 @@
 #pragma once
 
 #include "control/charon.h"
-#include "control/charon_process.h"
+#include "control/child.h"
 
 #include <limits.h>
 
@@ -27,7 +27,7 @@ struct charon {
 	int (*namespace_fd)(void *context);
 	char settings[PATH_MAX], preload[PATH_MAX];
 
-	struct charon_process process;
+	struct child process;
 	bool fresh;   /* started by us and not yet told anything */
 	bool ready;   /* it knows what it was told, or was there before us */
 	bool leaving; /* it ends because we do */

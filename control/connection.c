@@ -58,12 +58,37 @@ negotiated(const struct daemon *d, uint32_t connection, struct connection_state 
 	ike_store_connection_each(d->ike, connection, negotiated_count, s);
 }
 
+/* It is up while its peers tell of something. */
+static void
+circuit_state(const struct world *w, uint32_t connection, struct connection_state *out)
+{
+	int32_t circuit = w->config->connections[connection].circuit;
+	const uint16_t *iface = circuit == CFG_NONE ? NULL : w->circuit_iface[circuit];
+
+	*out = (struct connection_state){.service = true};
+	for (uint8_t i = 0; iface && i < CFG_CIRCUIT_LINKS; i++) {
+		if (iface[i] == IFACE_NONE || out->local.family)
+			continue;
+		out->uplink_port = w->spec.iface[iface[i]].port;
+		out->local = w->spec.iface[iface[i]].address[0];
+		out->remote = w->spec.iface[iface[i]].gateway4;
+		out->circuit = true;
+	}
+	if (out->circuit)
+		out->status = w->circuit_routes[connection] ? CONNECTION_CONNECTED : CONNECTION_NOT_CONNECTED;
+}
+
 void
 connection_state(const struct daemon *d, uint32_t connection, struct connection_state *out)
 {
+	const struct cfg_connection *c = &d->world->config->connections[connection];
 	const struct view_spec *spec = &d->world->spec;
 	uint16_t tunnel = d->world->tunnel[connection];
 
+	if (c->type == CONNECTION_EXPRESS_ROUTE) {
+		circuit_state(d->world, connection, out);
+		return;
+	}
 	*out = (struct connection_state){.here = tunnel != TUNNEL_NONE, .service = true};
 	if (!out->here)
 		return;

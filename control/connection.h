@@ -16,6 +16,7 @@ enum connection_status {
 struct connection_state {
 	enum connection_status status;
 	bool here;                    /* an end of its tunnel is on an uplink of this appliance */
+	bool circuit;                 /* it is of ExpressRoute, and a link of it ends here */
 	bool service;                 /* nothing negotiates its keys, or who does is there */
 	uint16_t uplink_port;         /* when here */
 	const struct ike_status *ike; /* NULL: not negotiated here */

@@ -3,7 +3,8 @@
 
 #include "control/api.h"
 #include "control/builder.h"
-#include "control/local_net.h"
+#include "control/gateway_nets.h"
+#include "control/local_uplinks.h"
 #include "control/ike_store.h"
 #include "control/ike_view.h"
 #include "control/loop.h"
@@ -23,6 +24,10 @@ struct reload {
 	enum reload_state state;
 	struct build_job *job;  /* PUBLISHING: built, waits for room in the workers' rings */
 	struct api_ticket from; /* who asked; serial 0: a signal */
+	bool routes;            /* what is under way are learned routes */
+	struct build_job *next; /* asked for while learned routes were being built */
+	uint64_t learned;       /* gateway_nets_change of what runs, or is being built */
+	uint64_t learned_ns;    /* not before: building takes a part of the time, not all */
 	bool again;             /* SIGHUP came while one was under way */
 	uint64_t done, refused; /* since start */
 	char last[512];         /* what became of the last one */
@@ -53,7 +58,9 @@ struct daemon {
 	struct loop_source builder_source;
 	struct loop loop;
 	struct api *api;
-	struct local_net *local; /* NULL until its turn in main.c's table */
+	struct leasing *leasing;       /* NULL: no high availability */
+	struct local_net *local;       /* NULL until its turn in main.c's table */
+	struct gateway_nets *gateways; /* likewise */
 
 	/* what runs now */
 	struct world *world;

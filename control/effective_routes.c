@@ -136,7 +136,7 @@ add_gateway(struct world_build *b, struct effective *e)
 			return;
 		r->gateway = &g->route[i];
 		r->row.name = gateway_route_name(b->config, e->service.gateway, &g->route[i]);
-		r->row.next_hop = gateway_public_ip(b->config, e->service.gateway);
+		r->row.next_hop = gateway_shown(b->config, e->service.gateway);
 	}
 }
 
@@ -346,7 +346,8 @@ stand_in(struct world_build *b, struct effective *e)
 }
 
 void
-effective_collect(struct world_build *b, struct effective *e, int32_t vnet, int32_t subnet, enum viewpoint view)
+effective_collect(struct world_build *b, struct effective *e, int32_t vnet, int32_t subnet, enum viewpoint view,
+	const struct gateway_service *service)
 {
 	const struct cfg_vnet *v = &b->config->vnets[vnet];
 	int32_t table = subnet == CFG_NONE ? CFG_NONE : v->subnets[subnet].route_table;
@@ -356,7 +357,7 @@ effective_collect(struct world_build *b, struct effective *e, int32_t vnet, int3
 		.subnet = subnet,
 		.route_table = table,
 		.view = view,
-		.service = gateway_service_of(b, vnet)};
+		.service = service ? *service : gateway_service_of(b, vnet)};
 	/* the gateway itself always knows its routes */
 	if (!propagation && view == VIEW_SUBNET)
 		e->service.gateway = CFG_NONE;
@@ -364,7 +365,7 @@ effective_collect(struct world_build *b, struct effective *e, int32_t vnet, int3
 	add_vnet(b, e);
 	add_peerings(b, e);
 	add_defaults(b, e);
-	if (view == VIEW_SUBNET && e->service.gateway != CFG_NONE)
+	if (view != VIEW_GATEWAY && e->service.gateway != CFG_NONE)
 		e->learned = &b->gateway[e->service.gateway];
 	else
 		add_gateway(b, e);

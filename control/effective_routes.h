@@ -11,7 +11,7 @@
 /* From where packets meet the table. */
 enum viewpoint {
 	VIEW_SUBNET,  /* a host of the subnet sent it */
-	VIEW_TUNNEL,  /* it came out of one of the gateway's tunnels */
+	VIEW_TUNNEL,  /* it came out of one of the gateway's tunnels, or from a circuit */
 	VIEW_GATEWAY, /* a subnet's route sent it to the gateway, which forwards it */
 };
 
@@ -39,15 +39,18 @@ struct effective {
 	struct gateway_service service; /* whose routes are listed; gateway CFG_NONE: none */
 	struct candidate *candidate;    /* sorted by prefix, winner first */
 	uint32_t n;
-	/* A subnet's: the gateway's routes speak beside the candidates, and candidate[n] stands for all of them. NULL:
-	 * they are candidates, or there are none. */
+	/* But for VIEW_GATEWAY: the gateway's routes speak beside the candidates, and candidate[n] stands for all of
+	 * them. NULL: they are candidates, or there are none. */
 	const struct gateway_state *learned;
 	struct route_group *group; /* sorted by prefix */
 	uint32_t n_groups;
+	uint16_t own; /* interface whose own addresses are local whatever routes say; IFACE_NONE */
 };
 
-/* Collect, sort, decide. Hops are still HOP_NONE: route_compile.h gives them. */
-void effective_collect(struct world_build *b, struct effective *e, int32_t vnet, int32_t subnet, enum viewpoint view);
+/* Collect, sort, decide. Hops are still HOP_NONE: route_compile.h gives them. service: whose routes are listed, NULL:
+ * of the gateway that serves the VNet. */
+void effective_collect(struct world_build *b, struct effective *e, int32_t vnet, int32_t subnet, enum viewpoint view,
+	const struct gateway_service *service);
 /* The smallest group that covers p whole, -1. */
 int32_t effective_around(const struct effective *e, const struct ip_prefix *p);
 /* The candidate that decides for all of p as far as routes around it go: the longest winner that covers p, -1; n: one

@@ -37,7 +37,8 @@ local_packet(void *daemon, enum punt_class class, uint16_t iface, const uint8_t 
 {
 	const struct daemon *d = daemon;
 
-	return local_net_packet(d->local, class, iface, l3, length);
+	return local_net_packet(d->local, class, iface, l3, length) ||
+	       gateway_nets_packet(d->gateways, class, iface, l3, length);
 }
 
 struct dataplane_events

@@ -1,10 +1,14 @@
-/* A gateway serves the prefixes of its connections: the local network gateway's, or the other VNet's space; and the
- * address pool of its point-to-site clients. Of several connections to one prefix the one with the highest
+/* A gateway serves the prefixes of its connections: the local network gateway's, or the other VNet's space, and the
+ * address of its BGP peer; what it has learned from these; and the address pool of its point-to-site clients. What the
+ * configuration says goes before what was learned. Of several connections to one prefix the one with the highest
  * routingWeight takes all (the first of equals), and the pool before all of them; the others are listed and idle,
  * and the next best stands in while the best has no SA.
  */
 #include "control/gateway.h"
 
+#include "control/express_route.h"
+#include "control/gateway_bgp.h"
+#include "control/gateway_session.h"
 #include "control/hops.h"
 #include "control/vnet.h"
 
@@ -29,6 +33,7 @@ gateway_interfaces(struct world_build *b)
 			i->vnet = world_name(b, "%s", b->config->vnets[gateway->vnet].name);
 			i->flow_timeout_s = (uint16_t)b->config->vnets[gateway->vnet].flow_timeout_s;
 		}
+		gateway_bgp_addresses(gateway, i);
 	}
 	return 0;
 }
@@ -43,6 +48,45 @@ gateway_public_ip(const struct config *c, int32_t gateway)
 	return c->public_ips[g->public_ips[0]].address;
 }
 
+struct ip_addr
+gateway_shown(const struct config *c, int32_t gateway)
+{
+	struct ip_addr a = gateway_public_ip(c, gateway);
+
+	return a.family != IP_NONE || !c->gateways[gateway].express_route ? a : c->gateways[gateway].bgp.address;
+}
+
+static void
+add_networks(struct world_build *b, struct cfg_prefixes *to, const struct cfg_prefixes *from)
+{
+	for (uint32_t i = 0; i < from->n; i++) {
+		struct ip_prefix *grown = world_grow(b, to->p, to->n, sizeof(*grown));
+
+		if (grown == NULL)
+			return;
+		to->p = grown;
+		grown[to->n++] = from->p[i];
+	}
+}
+
+struct cfg_prefixes
+gateway_networks(struct world_build *b, uint32_t gateway)
+{
+	int32_t vnet = b->config->gateways[gateway].vnet;
+	struct cfg_prefixes all = {0};
+
+	if (vnet == CFG_NONE)
+		return all;
+	add_networks(b, &all, &b->config->vnets[vnet].space);
+	for (uint32_t i = 0; i < b->config->vnets[vnet].n_peerings; i++) {
+		struct crossing c;
+
+		if (crossing_of(b, vnet, i, &c) && crossing_is_transit(&c))
+			add_networks(b, &all, c.space);
+	}
+	return all;
+}
+
 /* ---- routes ---------------------------------------------------------------------------- */
 
 struct cfg_prefixes
@@ -55,15 +99,15 @@ gateway_remote_prefixes(const struct config *c, const struct cfg_connection *con
 	return (struct cfg_prefixes){0};
 }
 
-static void
-add_route(struct world_build *b, struct gateway_state *g, struct gateway_route r)
+void
+gateway_route_add(struct world_build *b, struct gateway_state *g, const struct gateway_route *r)
 {
 	struct gateway_route *grown = world_grow(b, g->route, g->n_routes, sizeof(*grown));
 
 	if (grown == NULL)
 		return;
 	g->route = grown;
-	grown[g->n_routes++] = r;
+	grown[g->n_routes++] = *r;
 }
 
 /* Each address of the pool is another client's, or nobody's: the dataplane finds its tunnel. */
@@ -78,8 +122,8 @@ add_clients(struct world_build *b, uint32_t gateway)
 		.name = world_name(b, "gateway %s", c->name)};
 
 	for (uint32_t i = 0; i < c->p2s.pool.n; i++)
-		add_route(b, g,
-			(struct gateway_route){
+		gateway_route_add(b, g,
+			&(struct gateway_route){
 				.prefix = c->p2s.pool.p[i], .connection = CFG_NONE, .hop = hop, .weight = UINT16_MAX});
 }
 
@@ -89,17 +133,22 @@ add_routes(struct world_build *b, uint32_t connection)
 	const struct cfg_connection *c = &b->config->connections[connection];
 	struct gateway_state *g = &b->gateway[c->gateway1];
 	struct cfg_prefixes p = gateway_remote_prefixes(b->config, c);
+	struct gateway_route r = {.connection = (int32_t)connection, .weight = c->routing_weight};
 	uint32_t name = world_name(b, "connection %s", c->name);
+	struct gateway_session session;
 	struct hop_spec hop = hop_drop(DROP_NO_GATEWAY, name);
 
 	if (b->tunnel[connection] != TUNNEL_NONE)
 		hop = (struct hop_spec){.kind = HOP_TUNNEL, .tunnel = b->tunnel[connection], .name = name};
-	for (uint32_t i = 0; i < p.n; i++)
-		add_route(b, g,
-			(struct gateway_route){.prefix = p.p[i],
-				.connection = (int32_t)connection,
-				.hop = hop,
-				.weight = c->routing_weight});
+	r.hop = hop;
+	for (uint32_t i = 0; i < p.n; i++) {
+		r.prefix = p.p[i];
+		gateway_route_add(b, g, &r);
+	}
+	if (!gateway_session_of(b->config, connection, 0, &session))
+		return;
+	r.prefix = (struct ip_prefix){session.peer, address_bits(&session.peer)};
+	gateway_route_add(b, g, &r);
 }
 
 static int
@@ -110,6 +159,8 @@ compare(const void *a, const void *b)
 
 	if (order != 0)
 		return order;
+	if (x->learned != y->learned)
+		return x->learned - y->learned;
 	if (x->weight != y->weight)
 		return y->weight - x->weight;
 	return x->connection - y->connection;
@@ -124,7 +175,7 @@ add_standby(struct gateway_state *s, uint32_t best)
 	for (uint32_t i = best + 1;
 		i < s->n_routes && !s->route[i].best && hop->n_standby < sizeof(hop->standby) / sizeof(hop->standby[0]);
 		i++)
-		if (hop->kind == HOP_TUNNEL && s->route[i].hop.kind == HOP_TUNNEL)
+		if (hop->kind == HOP_TUNNEL && !hop->spread && s->route[i].hop.kind == HOP_TUNNEL)
 			hop->standby[hop->n_standby++] = s->route[i].hop.tunnel;
 }
 
@@ -171,55 +222,105 @@ gateway_route_name(const struct config *c, int32_t gateway, const struct gateway
 	return r->connection == CFG_NONE ? c->gateways[gateway].name : c->connections[r->connection].name;
 }
 
+static const char *
+why_behind(const struct gateway_route *best, const struct gateway_route *r)
+{
+	if (r == best)
+		return NULL;
+	if (best->connection == CFG_NONE)
+		return WHY_CLIENTS;
+	return r->learned && !best->learned ? WHY_STATIC : WHY_ANOTHER_CONNECTION;
+}
+
 static void
 print_rows(struct world_build *b, int32_t gateway)
 {
 	struct gateway_state *s = &b->gateway[gateway];
-	struct ip_addr next_hop = gateway_public_ip(b->config, gateway);
-	const char *why = NULL;
+	struct ip_addr next_hop = gateway_shown(b->config, gateway);
+	const struct gateway_route *best = NULL;
 
 	s->row = arena_array(b->arena, s->n_routes, sizeof(*s->row));
 	for (uint32_t i = 0; s->row != NULL && i < s->n_routes; i++) {
 		if (s->route[i].best)
-			why = s->route[i].connection == CFG_NONE ? WHY_CLIENTS : WHY_ANOTHER_CONNECTION;
+			best = &s->route[i];
 		s->row[i] = (struct effective_route){.prefix = s->route[i].prefix,
 			.source = SOURCE_VIRTUAL_NETWORK_GATEWAY,
 			.type = EFFECTIVE_VIRTUAL_NETWORK_GATEWAY,
 			.active = s->route[i].best,
 			.next_hop = next_hop,
 			.name = gateway_route_name(b->config, gateway, &s->route[i]),
-			.why = s->route[i].best ? NULL : why,
+			.why = why_behind(best, &s->route[i]),
 			.hop = HOP_NONE};
 	}
+}
+
+/* Sorted, the best known, and each under those around it. */
+static void
+arrange(struct gateway_state *s)
+{
+	if (s->n_routes > 0)
+		qsort(s->route, s->n_routes, sizeof(*s->route), compare);
+	for (uint32_t i = 0; i < s->n_routes; i++)
+		s->route[i].best = i == 0 || !prefix_equal(&s->route[i - 1].prefix, &s->route[i].prefix);
+	link_parents(s);
+}
+
+static void
+vpn_routes(struct world_build *b, uint32_t gateway)
+{
+	struct gateway_state *s = &b->gateway[gateway];
+
+	add_clients(b, gateway);
+	arrange(s);
+	if (gateway_bgp_learned(b, gateway))
+		arrange(s);
+	for (uint32_t i = 0; i < s->n_routes; i++)
+		if (s->route[i].best)
+			add_standby(s, i);
 }
 
 void
 gateway_routes(struct world_build *b)
 {
-	for (uint32_t i = 0; i < b->config->n_connections; i++) {
-		if (b->config->connections[i].gateway1 != CFG_NONE)
-			add_routes(b, i);
-	}
-	for (uint32_t g = 0; g < b->config->n_gateways; g++) {
-		struct gateway_state *s = &b->gateway[g];
+	const struct config *c = b->config;
 
-		add_clients(b, g);
-		if (s->n_routes > 0)
-			qsort(s->route, s->n_routes, sizeof(*s->route), compare);
-		for (uint32_t i = 0; i < s->n_routes; i++)
-			s->route[i].best = i == 0 || !prefix_equal(&s->route[i - 1].prefix, &s->route[i].prefix);
-		for (uint32_t i = 0; i < s->n_routes; i++)
-			if (s->route[i].best)
-				add_standby(s, i);
-		link_parents(s);
+	for (uint32_t i = 0; i < c->n_connections; i++)
+		if (c->connections[i].gateway1 != CFG_NONE && c->connections[i].type != CONNECTION_EXPRESS_ROUTE)
+			add_routes(b, i);
+	for (uint32_t g = 0; g < c->n_gateways; g++)
+		if (!c->gateways[g].express_route)
+			vpn_routes(b, g);
+	for (uint32_t g = 0; g < c->n_gateways; g++) {
+		if (c->gateways[g].express_route) {
+			express_route_learned(b, g);
+			arrange(&b->gateway[g]);
+		}
 		print_rows(b, (int32_t)g);
 	}
 }
 
 /* ---- the shared table ------------------------------------------------------------------ */
 
+/* Out of one tunnel into another only BGP leads, as the vendor has it. */
+static bool
+is_transit(const struct config *c, int32_t gateway, const struct gateway_route *r)
+{
+	return r->connection == CFG_NONE ? c->gateways[gateway].enable_bgp : c->connections[r->connection].enable_bgp;
+}
+
+static bool
+all_transit(const struct world_build *b, int32_t gateway)
+{
+	const struct gateway_state *g = &b->gateway[gateway];
+
+	for (uint32_t i = 0; i < g->n_routes; i++)
+		if (g->route[i].best && !is_transit(b->config, gateway, &g->route[i]))
+			return false;
+	return true;
+}
+
 static struct gateway_table_spec
-table_spec(struct world_build *b, const struct gateway_service *s)
+table_spec(struct world_build *b, const struct gateway_service *s, bool from_tunnels)
 {
 	const struct gateway_state *g = &b->gateway[s->gateway];
 	struct gateway_table_spec t = {.route = arena_array(b->arena, g->n_routes, sizeof(*t.route))};
@@ -227,6 +328,8 @@ table_spec(struct world_build *b, const struct gateway_service *s)
 	for (uint32_t i = 0; t.route != NULL && i < g->n_routes; i++) {
 		struct hop_spec hop = s->crosses ? crossing_hop(&s->way, g->route[i].hop) : g->route[i].hop;
 
+		if (from_tunnels && !is_transit(b->config, s->gateway, &g->route[i]))
+			hop = hop_drop(DROP_NO_GATEWAY, hop.name);
 		if (g->route[i].best)
 			t.route[t.n++] = (struct route_spec){.prefix = g->route[i].prefix, .hop = hops_add(b, &hop)};
 	}
@@ -234,7 +337,7 @@ table_spec(struct world_build *b, const struct gateway_service *s)
 }
 
 int32_t
-gateway_table_of(struct world_build *b, const struct gateway_service *s)
+gateway_table_of(struct world_build *b, const struct gateway_service *s, bool from_tunnels)
 {
 	struct gateway_table_use use = {.gateway = s->gateway}, *uses;
 	struct gateway_table_spec *grown;
@@ -242,12 +345,14 @@ gateway_table_of(struct world_build *b, const struct gateway_service *s)
 
 	if (s->gateway == CFG_NONE || b->gateway[s->gateway].n_routes == 0)
 		return -1;
+	use.from_tunnels = from_tunnels && !all_transit(b, s->gateway);
 	if (s->crosses) {
 		use.access_name = s->way.access_name;
 		use.forwarded_name = s->way.forwarded_name;
 	}
 	for (uint32_t i = 0; i < n; i++) {
-		if (b->table_use[i].gateway == use.gateway && b->table_use[i].access_name == use.access_name &&
+		if (b->table_use[i].gateway == use.gateway && b->table_use[i].from_tunnels == use.from_tunnels &&
+			b->table_use[i].access_name == use.access_name &&
 			b->table_use[i].forwarded_name == use.forwarded_name)
 			return (int32_t)i;
 	}
@@ -258,6 +363,6 @@ gateway_table_of(struct world_build *b, const struct gateway_service *s)
 	b->spec->gateway_table = grown;
 	b->table_use = uses;
 	uses[n] = use;
-	grown[n] = table_spec(b, s);
+	grown[n] = table_spec(b, s, use.from_tunnels);
 	return (int32_t)b->spec->n_gateway_tables++;
 }

@@ -19,7 +19,7 @@ equal(const struct hop_spec *a, const struct hop_spec *b)
 	return a->kind == b->kind && a->reason == b->reason && a->iface == b->iface &&
 	       address_equal(&a->address, &b->address) && a->tunnel == b->tunnel && a->name == b->name &&
 	       a->deny_forwarded == b->deny_forwarded && a->deny_name == b->deny_name && a->n_standby == b->n_standby &&
-	       memcmp(a->standby, b->standby, sizeof(a->standby)) == 0;
+	       a->spread == b->spread && memcmp(a->standby, b->standby, sizeof(a->standby)) == 0;
 }
 
 static uint64_t

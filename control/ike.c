@@ -149,7 +149,7 @@ begin(struct daemon *d, char *error, size_t n)
 int
 ike_module_start(struct daemon *d, char *error, size_t n)
 {
-	int r = local_net_wanted(d->world->config) ? begin(d, error, n) : 0;
+	int r = local_uplinks_wanted(d->world->config) ? begin(d, error, n) : 0;
 
 	if (r != 0)
 		ike_module_stop(d);
@@ -195,7 +195,7 @@ ike_apply(struct daemon *d, struct ike_conf *conf)
 
 	ike_conf_free(d->ike_conf);
 	d->ike_conf = conf;
-	if ((d->charon || local_net_wanted(d->world->config)) && begin(d, error, sizeof error) != 0)
+	if ((d->charon || local_uplinks_wanted(d->world->config)) && begin(d, error, sizeof error) != 0)
 		log_error("ike", "%s", error);
 }
 

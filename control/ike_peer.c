@@ -236,7 +236,8 @@ up_or_down(struct ike_peer *p)
 
 	t->inbound = t->outbound = 0;
 	for (const struct ike_sa *sa = p->sas; sa; sa = sa->next)
-		*(sa->outbound ? &t->outbound : &t->inbound) += 1;
+		if (!sa->deleted)
+			*(sa->outbound ? &t->outbound : &t->inbound) += 1;
 	is = t->inbound && t->outbound;
 	if (is && !was) {
 		t->established = time(NULL);

@@ -33,7 +33,8 @@ sa_find(struct ike_store *s, const struct ike_sa_id *id)
 	struct ip_addr to = ike_address_ip(&id->destination);
 
 	for (struct ike_sa *sa = *bucket_of(s, id->spi); sa; sa = sa->hash_next)
-		if (sa->id.spi == id->spi && address_equal(sa->outbound ? &sa->remote : &sa->local, &to))
+		if (sa->id.spi == id->spi && !sa->deleted &&
+			address_equal(sa->outbound ? &sa->remote : &sa->local, &to))
 			return sa;
 	return NULL;
 }
@@ -383,10 +384,17 @@ ike_sa_delete(struct ike_store *s, const struct ike_header *h, const struct ike_
 {
 	struct ike_sa *sa = sa_find(s, id);
 
-	if (sa)
-		ike_sa_remove(s, sa);
-	else
+	if (!sa) {
 		ike_spi_cancel(s->spis, id->spi);
+	} else if (ike_sa_drain(sa)) {
+		ike_peer_settle(s, sa->peer);
+	} else {
+		struct ike_peer *p = sa->peer;
+		uint32_t reqid = sa->reqid;
+
+		ike_sa_remove(s, sa);
+		ike_sas_drained(s, p, reqid);
+	}
 	ike_answer(s, h, 0);
 }
 

@@ -209,7 +209,7 @@ info_of(const struct ike_sa *sa)
 		.spi = sa->id.spi,
 		.reqid = sa->reqid,
 		.outbound = sa->outbound,
-		.superseded = sa->superseded,
+		.superseded = sa->superseded || sa->deleted,
 		.visible = sa->waits == 0,
 		.resource = sa->config.resource,
 		.config = &sa->config,

@@ -235,7 +235,7 @@ ike_store_sa_event(struct ike_store *s, const struct sa_event *e)
 		ike_sa_expire(s, sa, true);
 		break;
 	case SA_EVENT_REMOTE_PORT:
-		if (!sa->outbound)
+		if (!sa->outbound && !sa->deleted)
 			moved(s, sa, e);
 		break;
 	case SA_EVENT_RESERVE_LOW:

@@ -21,6 +21,7 @@ struct ike_sa {
 	struct ike_sa_id id; /* as charon calls it now */
 	bool outbound, superseded, orphan;
 	bool initiated;       /* by our charon */
+	bool deleted;         /* by charon, which does not know it any more; it drains */
 	struct cfg_sa config; /* without keys */
 	struct ip_addr local, remote;
 	struct selector_spec *selector; /* ours and theirs in pairs */
@@ -111,6 +112,11 @@ void ike_client_join(struct ike_sa *sa);
 void ike_client_leave(struct ike_sa *sa);
 
 /* ---- ike_lifetime.c ---- */
+/* A deleted inbound SA stays a second when another goes on in its place: the peer's workers may still send by it, since
+ * redundant ends of simultaneous rekeyings (RFC 7296 section 2.8.1) go without a delay. false: it goes now. */
+bool ike_sa_drain(struct ike_sa *sa);
+/* Nothing goes on in their place any more. */
+void ike_sas_drained(struct ike_store *s, struct ike_peer *p, uint32_t reqid);
 /* Told once; not now when no charon is there, and not to one that does not know the SA. */
 void ike_sa_expire(struct ike_store *s, struct ike_sa *sa, bool hard);
 /* Some deadlines of all. */

@@ -1,4 +1,4 @@
-/* Which uplink a daemon's packet leaves by is told by its source address, not by the TAP it came out of: the kernel
+/* Which link a daemon's packet leaves by is told by its source address, not by the TAP it came out of: the kernel
  * routes by the destination alone, and with two uplinks it would choose the wrong one for half of the peers.
  *
  * While the worker is behind with what was sent before, frames stay in the kernel's queue; the loop comes back for
@@ -9,10 +9,8 @@
  */
 #include "control/local_net.h"
 
-#include "config/limit.h"
 #include "drivers/clock.h"
 #include "drivers/log.h"
-#include "drivers/port.h"
 
 #include <errno.h>
 #include <linux/if_ether.h>
@@ -33,29 +31,18 @@
 struct local_net {
 	struct loop *loop;
 	struct dataplane *dp;
+	struct local_traits is;
 	struct network_namespace ns; /* fd < 0: none */
 	bool ours;                   /* made by this appliance */
 	struct rtnetlink *kernel;    /* of the namespace */
-	struct local_tap tap[LIMIT_UPLINKS];
-	bool held;        /* what is for IKE */
-	uint64_t idle_ns; /* nobody needs the interfaces from then on; 0: they are needed */
+	struct local_tap *tap;       /* is.links_max of them */
+	bool held;                   /* what is for IKE */
+	uint64_t idle_ns;            /* nobody needs the links from then on; 0: they are needed */
 	uint8_t frame[FRAME_MAX];
 };
 
-bool
-local_net_wanted(const struct config *c)
-{
-	for (uint32_t i = 0; i < c->n_connections; i++)
-		if (c->connections[i].uses_ike)
-			return true;
-	for (uint32_t i = 0; i < c->n_gateways; i++)
-		if (c->gateways[i].p2s.pool.n)
-			return true;
-	return false;
-}
-
 struct local_net *
-local_net_create(struct loop *loop, struct dataplane *dp)
+local_net_create(struct loop *loop, struct dataplane *dp, const struct local_traits *traits)
 {
 	struct local_net *l = calloc(1, sizeof *l);
 
@@ -63,8 +50,14 @@ local_net_create(struct loop *loop, struct dataplane *dp)
 		return NULL;
 	l->loop = loop;
 	l->dp = dp;
+	l->is = *traits;
 	l->ns.fd = -1;
-	for (uint32_t i = 0; i < LIMIT_UPLINKS; i++)
+	l->tap = calloc(l->is.links_max, sizeof *l->tap);
+	if (!l->tap) {
+		free(l);
+		return NULL;
+	}
+	for (uint32_t i = 0; i < l->is.links_max; i++)
 		l->tap[i].source.fd = -1;
 	return l;
 }
@@ -84,8 +77,17 @@ local_net_fd(const struct local_net *l)
 const struct local_tap *
 local_net_tap(const struct local_net *l, uint32_t n)
 {
-	for (uint32_t i = 0; i < LIMIT_UPLINKS; i++)
+	for (uint32_t i = 0; i < l->is.links_max; i++)
 		if (l->tap[i].source.fd >= 0 && n-- == 0)
+			return &l->tap[i];
+	return NULL;
+}
+
+const struct local_tap *
+local_net_tap_of(const struct local_net *l, uint16_t iface)
+{
+	for (uint32_t i = 0; i < l->is.links_max; i++)
+		if (l->tap[i].source.fd >= 0 && l->tap[i].iface == iface)
 			return &l->tap[i];
 	return NULL;
 }
@@ -97,9 +99,9 @@ local_net_packet(struct local_net *l, enum punt_class class, uint16_t iface, con
 {
 	bool v6 = l3[0] >> 4 == 6;
 
-	if (!l || (class != PUNT_IKE && class != PUNT_LOCAL)) /* charon is the only daemon yet */
+	if (!l || !(l->is.classes & 1u << class))
 		return false;
-	for (uint32_t i = 0; i < LIMIT_UPLINKS; i++) {
+	for (uint32_t i = 0; i < l->is.links_max; i++) {
 		struct local_tap *t = &l->tap[i];
 		uint8_t link[ETHERNET_HEADER] = {[6] = 2, [12] = v6 ? 0x86 : 0x08, [13] = v6 ? 0xdd : 0x00};
 		struct iovec part[] = {{link, sizeof link}, {(void *)(uintptr_t)l3, length}};
@@ -132,7 +134,7 @@ sender_of(struct local_net *l, const uint8_t *l3, size_t n)
 
 	if (n < 20)
 		return NULL;
-	for (uint32_t i = 0; i < LIMIT_UPLINKS; i++) {
+	for (uint32_t i = 0; i < l->is.links_max; i++) {
 		struct local_tap *t = &l->tap[i];
 
 		for (uint16_t k = 0; t->source.fd >= 0 && k < t->is.n; k++)
@@ -154,7 +156,9 @@ frame_take(struct local_net *l, struct local_tap *from, size_t n)
 		return;
 	n -= ETHERNET_HEADER;
 	t = sender_of(l, l3, n);
-	if (t)
+	if (t && l->is.divert && l->is.divert(l->is.context, l3, (uint16_t)n))
+		r = 0;
+	else if (t)
 		r = dataplane_send_local(l->dp, t->iface, l3, (uint16_t)n);
 	else
 		t = from;
@@ -182,128 +186,102 @@ tap_ready(void *tap, uint32_t events)
 		}
 		if (errno == EAGAIN || errno == EINTR)
 			return;
-		log_error("local", "interface %s of uplink %s is gone: %s; a reload makes it again", t->interface,
-			t->uplink, strerror(errno));
+		log_error("local", "interface %s of %s %s is gone: %s; a reload makes it again", t->interface, t->noun,
+			t->name, strerror(errno));
 		local_tap_close(t, l->loop, false);
 		return;
 	}
 }
 
-/* ---- interfaces ----------------------------------------------------------------------------- */
-
-static const char *
-uplink_of(const struct iface_spec *i, const struct names *names)
-{
-	return i->kind == IFACE_UPLINK ? names_text(names, i->name) + strlen("uplink ") : NULL;
-}
-
-static void
-describe(const struct iface_spec *i, struct local_uplink *u)
-{
-	memset(u, 0, sizeof *u);
-	u->mac = port_caps(i->port)->mac;
-	u->mtu = i->mtu;
-	u->n = i->n_prefixes;
-	for (uint16_t k = 0; k < i->n_prefixes; k++) {
-		u->address[k].address = i->address[k];
-		u->address[k].len = i->prefix[k].len;
-	}
-	u->gateway[0] = i->gateway4;
-	u->gateway[1] = i->gateway6;
-}
+/* ---- links ----------------------------------------------------------------------------- */
 
 static struct local_tap *
-tap_find(struct local_net *l, const char *uplink)
+tap_find(struct local_net *l, const char *name)
 {
-	for (uint32_t i = 0; i < LIMIT_UPLINKS; i++)
-		if (l->tap[i].source.fd >= 0 && strcmp(l->tap[i].uplink, uplink) == 0)
+	for (uint32_t i = 0; i < l->is.links_max; i++)
+		if (l->tap[i].source.fd >= 0 && strcmp(l->tap[i].name, name) == 0)
 			return &l->tap[i];
 	return NULL;
 }
 
 static bool
-name_taken(const struct local_net *l, const char *name)
+name_taken(const struct local_net *l, const char *interface)
 {
-	for (uint32_t i = 0; i < LIMIT_UPLINKS; i++)
-		if (l->tap[i].source.fd >= 0 && strcmp(l->tap[i].interface, name) == 0)
+	for (uint32_t i = 0; i < l->is.links_max; i++)
+		if (l->tap[i].source.fd >= 0 && strcmp(l->tap[i].interface, interface) == 0)
 			return true;
 	return false;
 }
 
 static int
-tap_add(struct local_net *l, const char *uplink, uint16_t iface, const struct local_uplink *u, char *error, size_t n)
+tap_add(struct local_net *l, const struct local_link *link, char *error, size_t n)
 {
 	struct local_tap *t = l->tap;
 	int r;
 
-	while (t->source.fd >= 0) /* as many places as uplinks */
+	while (t->source.fd >= 0) /* as many places as links */
 		t++;
-	*t = (struct local_tap){.source = {-1, tap_ready, t}, .net = l, .uplink = strdup(uplink), .iface = iface};
-	if (!t->uplink)
+	*t = (struct local_tap){.source = {-1, tap_ready, t},
+		.net = l,
+		.noun = l->is.noun,
+		.name = strdup(link->name),
+		.iface = link->iface};
+	if (!t->name)
 		return -ENOMEM;
 	for (uint32_t turn = 0; turn < NAME_TURNS && (turn == 0 || name_taken(l, t->interface)); turn++)
-		local_tap_name(uplink, turn, t->interface);
-	r = local_tap_open(t, &l->ns, l->kernel, u, error, n);
+		local_tap_name(link->name, turn, t->interface);
+	r = local_tap_open(t, &l->ns, l->kernel, &link->is, error, n);
 	if (r == 0) {
 		r = loop_add(l->loop, &t->source, EPOLLIN);
 		if (r != 0)
 			local_tap_close(t, l->loop, false);
 		return r;
 	}
-	free(t->uplink);
-	t->uplink = NULL;
+	free(t->name);
+	t->name = NULL;
 	return r;
 }
 
-struct uplinks {
-	const struct view_spec *spec;
-	const struct names *names;
+struct links {
+	const struct local_link *link;
+	uint32_t n;
 };
 
 static bool
-uplink_wanted(void *uplinks, const char *uplink)
+link_wanted(void *links, const char *name)
 {
-	const struct uplinks *u = uplinks;
+	const struct links *w = links;
 
-	for (uint32_t i = 0; i < u->spec->n_ifaces; i++) {
-		const char *name = uplink_of(&u->spec->iface[i], u->names);
-
-		if (name && strcmp(name, uplink) == 0)
+	for (uint32_t i = 0; i < w->n; i++)
+		if (strcmp(w->link[i].name, name) == 0)
 			return true;
-	}
 	return false;
 }
 
 static int
-uplink_apply(struct local_net *l, const char *uplink, uint16_t iface, const struct iface_spec *i, char *error, size_t n)
+link_apply(struct local_net *l, const struct local_link *link, char *error, size_t n)
 {
-	struct local_tap *t = tap_find(l, uplink);
-	struct local_uplink wanted;
+	struct local_tap *t = tap_find(l, link->name);
 
-	describe(i, &wanted);
 	if (!t)
-		return tap_add(l, uplink, iface, &wanted, error, n);
-	t->iface = iface;
-	return memcmp(&t->is, &wanted, sizeof wanted) == 0 ? 0 : local_tap_change(t, l->kernel, &wanted, error, n);
+		return tap_add(l, link, error, n);
+	t->iface = link->iface;
+	return memcmp(&t->is, &link->is, sizeof t->is) == 0 ? 0 : local_tap_change(t, l->kernel, &link->is, error, n);
 }
 
 /* Gone ones first: their names and addresses may come again. */
 static int
-uplinks_apply(struct local_net *l, struct uplinks *u, char *error, size_t n)
+links_apply(struct local_net *l, struct links *w, char *error, size_t n)
 {
 	char other[256];
 	int result = 0;
 
-	for (uint32_t i = 0; i < LIMIT_UPLINKS; i++)
-		if (l->tap[i].source.fd >= 0 && !uplink_wanted(u, l->tap[i].uplink))
+	for (uint32_t i = 0; i < l->is.links_max; i++)
+		if (l->tap[i].source.fd >= 0 && !link_wanted(w, l->tap[i].name))
 			local_tap_close(&l->tap[i], l->loop, false);
-	for (uint32_t i = 0; i < u->spec->n_ifaces; i++) {
-		const char *name = uplink_of(&u->spec->iface[i], u->names);
-		int r = 0;
+	for (uint32_t i = 0; i < w->n && i < l->is.links_max; i++) {
+		int r = link_apply(l, &w->link[i], result ? other : error, result ? sizeof other : n);
 
-		if (name)
-			r = uplink_apply(l, name, (uint16_t)i, &u->spec->iface[i], result ? other : error,
-				result ? sizeof other : n);
 		result = result ? result : r;
 	}
 	return result;
@@ -314,7 +292,7 @@ uplinks_apply(struct local_net *l, struct uplinks *u, char *error, size_t n)
 static void
 taps_close(struct local_net *l, bool keep)
 {
-	for (uint32_t i = 0; i < LIMIT_UPLINKS; i++)
+	for (uint32_t i = 0; i < l->is.links_max; i++)
 		if (l->tap[i].source.fd >= 0)
 			local_tap_close(&l->tap[i], l->loop, keep);
 }
@@ -343,64 +321,98 @@ alias_keep(void *out, const struct link_info *link)
 		*(struct link_info *)out = *link;
 }
 
+#define MADE_BY "isthmusd: namespace of "
+
 /* Ours, when it was made now or says that this appliance has made it. */
 static int
-ownership(struct local_net *l, const char *appliance)
+ownership(struct local_net *l, const char *owner)
 {
 	char alias[LINK_ALIAS_MAX];
 	struct link_info loopback = {0};
 	int r;
 
-	snprintf(alias, sizeof alias, "isthmusd: namespace of %s", appliance);
+	snprintf(alias, sizeof alias, MADE_BY "%s", owner);
 	if (l->ns.made) {
 		l->ours = true;
 		return link_alias_set(l->kernel, LOOPBACK, alias);
 	}
 	r = link_each(l->kernel, alias_keep, &loopback);
 	l->ours = r == 0 && strcmp(loopback.alias, alias) == 0;
+	if (r == 0 && l->is.alone && !l->ours && strncmp(loopback.alias, MADE_BY, strlen(MADE_BY)) == 0)
+		return -EBUSY;
 	return r;
 }
 
 static int
-ns_open(struct local_net *l, const struct cfg_appliance *a, struct uplinks *u, char *error, size_t n)
+ns_open(struct local_net *l, const char *name, const char *owner, struct links *w, char *error, size_t n)
 {
-	char name[NAMESPACE_NAME_MAX];
-	int r;
+	int r = namespace_open(name, &l->ns, error, n);
 
-	snprintf(name, sizeof name, "isthmus-%s", a->name);
-	r = namespace_open(a->control_namespace ? a->control_namespace : name, &l->ns, error, n);
 	if (r != 0)
 		return r;
 	l->ours = l->ns.made;
 	r = namespace_run(&l->ns, kernel_open, l);
 	if (r == 0)
-		r = ownership(l, a->name);
+		r = ownership(l, owner);
 	if (r == 0)
 		r = link_up(l->kernel, LOOPBACK);
 	if (r == 0) {
-		local_tap_sweep(l->kernel, uplink_wanted, u);
+		local_tap_sweep(l->kernel, l->is.noun, link_wanted, w);
 		log_info("local", "network namespace %s, %s", l->ns.name, l->ns.made ? "made" : "there already");
 		return 0;
 	}
-	snprintf(error, n, "network namespace %s: %s", l->ns.name, strerror(-r));
+	snprintf(error, n, "network namespace %s: %s", l->ns.name,
+		r == -EBUSY ? "another appliance or gateway has made it" : strerror(-r));
 	ns_close(l, false);
 	return r;
 }
 
 int
-local_net_apply(struct local_net *l, const struct world *w, const struct names *names, char *error, size_t n)
+local_net_set(struct local_net *l, const char *namespace, const char *owner, const struct local_link *link, uint32_t n,
+	char *error, size_t size)
 {
-	struct uplinks u = {&w->spec, names};
+	struct links w = {link, n};
 	int r = 0;
 
 	l->idle_ns = 0;
-	if (!local_net_wanted(w->config)) {
-		l->idle_ns = clock_boot_ns() + GOODBYES_NS;
-		return 0;
-	}
 	if (l->ns.fd < 0)
-		r = ns_open(l, &w->config->appliance, &u, error, n);
-	return r ? r : uplinks_apply(l, &u, error, n);
+		r = ns_open(l, namespace, owner, &w, error, size);
+	return r ? r : links_apply(l, &w, error, size);
+}
+
+static bool
+is_among(const struct ip_addr *host, uint32_t n, const struct ip_addr *a)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (address_equal(&host[i], a))
+			return true;
+	return false;
+}
+
+int
+local_net_hosts(struct local_net *l, uint16_t iface, const struct ip_addr *host, uint32_t n,
+	const struct ip_addr *before, uint32_t n_before)
+{
+	const struct local_tap *t = local_net_tap_of(l, iface);
+	int result = 0;
+
+	if (!t)
+		return -ENODEV;
+	for (uint32_t i = 0; i < n_before; i++)
+		if (!is_among(host, n, &before[i]))
+			link_host_route_delete(l->kernel, t->index, &before[i]);
+	for (uint32_t i = 0; i < n; i++) {
+		int r = link_host_route_set(l->kernel, t->index, &host[i]);
+
+		result = result ? result : r;
+	}
+	return result;
+}
+
+void
+local_net_idle(struct local_net *l)
+{
+	l->idle_ns = clock_boot_ns() + GOODBYES_NS;
 }
 
 void
@@ -418,5 +430,6 @@ local_net_stop(struct local_net *l, bool keep)
 	if (!l)
 		return;
 	ns_close(l, keep);
+	free(l->tap);
 	free(l);
 }

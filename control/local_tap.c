@@ -1,6 +1,8 @@
-/* An interface's alias names its uplink: for the operator, and for a successor that has to know what is left over. */
+/* An interface's alias names its uplink or gateway: for the operator, and for a successor that has to know what is left
+ * over. */
 #include "control/local_tap.h"
 
+#include "control/text_hash.h"
 #include "drivers/log.h"
 #include "drivers/tap.h"
 
@@ -12,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define ALIAS "isthmusd: uplink "
+#define ALIAS "isthmusd: %s %s" /* noun, name */
 #define STALE_MAX 64
 #define METRIC 1000 /* and the link's index: each link has its own default route */
 #define QUEUE 4096  /* packets: charon may begin a thousand tunnels at once */
@@ -33,21 +35,19 @@ name_fits(const char *name)
 }
 
 void
-local_tap_name(const char *uplink, uint32_t turn, char name[LINK_NAME_MAX])
+local_tap_name(const char *name, uint32_t turn, char interface[LINK_NAME_MAX])
 {
-	uint32_t hash = 2166136261u; /* FNV-1a */
+	uint32_t hash = text_hash(name);
 	size_t n = 0;
 
-	if (turn == 0 && name_fits(uplink)) {
-		snprintf(name, LINK_NAME_MAX, "%s", uplink);
+	if (turn == 0 && name_fits(name)) {
+		snprintf(interface, LINK_NAME_MAX, "%s", name);
 		return;
 	}
-	for (const char *c = uplink; *c; c++)
-		hash = (hash ^ (uint8_t)*c) * 16777619u;
 	hash = (hash ^ hash >> 16) + turn;
-	for (const char *c = uplink; *c && n < HASHED; c++)
-		name[n++] = isalnum((unsigned char)*c) ? *c : '_';
-	snprintf(name + n, LINK_NAME_MAX - n, "-%04x", hash & 0xffff);
+	for (const char *c = name; *c && n < HASHED; c++)
+		interface[n++] = isalnum((unsigned char)*c) ? *c : '_';
+	snprintf(interface + n, LINK_NAME_MAX - n, "-%04x", hash & 0xffff);
 }
 
 /* ---- making ----------------------------------------------------------------------------- */
@@ -109,18 +109,19 @@ static int
 interface_make(void *making)
 {
 	struct making *m = making;
-	int fd = tap_open(m->tap->interface, false, m->error, m->n), r;
+	struct local_tap *t = m->tap;
+	int fd = tap_open(t->interface, false, m->error, m->n), r;
 
 	if (fd < 0)
 		return fd;
 	r = tap_persist(fd, false);
 	if (r == 0)
-		r = settings_write(m->tap->interface);
+		r = settings_write(t->interface);
 	if (r == 0) {
-		m->tap->source.fd = fd;
+		t->source.fd = fd;
 		return 0;
 	}
-	snprintf(m->error, m->n, "interface %s: %s", m->tap->interface, strerror(-r));
+	snprintf(m->error, m->n, "interface %s: %s", t->interface, strerror(-r));
 	close(fd);
 	return r;
 }
@@ -128,7 +129,7 @@ interface_make(void *making)
 /* ---- addresses and routes ---------------------------------------------------------------- */
 
 struct stale {
-	const struct local_uplink *wanted;
+	const struct local_settings *wanted;
 	uint32_t n;
 	struct ip_addr address[STALE_MAX];
 	uint8_t len[STALE_MAX];
@@ -150,7 +151,7 @@ stale_collect(void *context, const struct ip_addr *a, uint8_t len)
 
 /* With the first address of a network the kernel forgets the others of it: all that are wanted are added after. */
 static int
-addresses_set(struct local_tap *t, struct rtnetlink *kernel, const struct local_uplink *wanted)
+addresses_set(struct local_tap *t, struct rtnetlink *kernel, const struct local_settings *wanted)
 {
 	struct stale stale = {.wanted = wanted};
 	int r = link_address_each(kernel, t->index, stale_collect, &stale);
@@ -166,7 +167,7 @@ addresses_set(struct local_tap *t, struct rtnetlink *kernel, const struct local_
 }
 
 static int
-routes_set(struct local_tap *t, struct rtnetlink *kernel, const struct local_uplink *wanted)
+routes_set(struct local_tap *t, struct rtnetlink *kernel, const struct local_settings *wanted)
 {
 	static const uint8_t family[] = {IP_V4, IP_V6};
 	uint32_t metric = METRIC + (uint32_t)t->index;
@@ -182,7 +183,7 @@ routes_set(struct local_tap *t, struct rtnetlink *kernel, const struct local_upl
 
 int
 local_tap_change(
-	struct local_tap *t, struct rtnetlink *kernel, const struct local_uplink *wanted, char *error, size_t n)
+	struct local_tap *t, struct rtnetlink *kernel, const struct local_settings *wanted, char *error, size_t n)
 {
 	const char *what = "MAC address, MTU and queue";
 	int r = link_ethernet_set(kernel, t->index, &wanted->mac, wanted->mtu, QUEUE);
@@ -202,13 +203,13 @@ local_tap_change(
 	if (r == 0)
 		t->is = *wanted;
 	else
-		snprintf(error, n, "uplink %s: %s of interface %s: %s", t->uplink, what, t->interface, strerror(-r));
+		snprintf(error, n, "%s %s: %s of interface %s: %s", t->noun, t->name, what, t->interface, strerror(-r));
 	return r;
 }
 
 int
 local_tap_open(struct local_tap *t, const struct network_namespace *ns, struct rtnetlink *kernel,
-	const struct local_uplink *wanted, char *error, size_t n)
+	const struct local_settings *wanted, char *error, size_t n)
 {
 	struct making making = {t, error, n};
 	struct link_info link = {0};
@@ -218,7 +219,7 @@ local_tap_open(struct local_tap *t, const struct network_namespace *ns, struct r
 	r = namespace_run(ns, interface_make, &making);
 	if (r != 0)
 		return r;
-	snprintf(alias, sizeof alias, ALIAS "%s", t->uplink);
+	snprintf(alias, sizeof alias, ALIAS, t->noun, t->name);
 	r = link_find(kernel, t->interface, &link);
 	if (r == 0)
 		r = link_alias_set(kernel, link.index, alias);
@@ -241,14 +242,15 @@ local_tap_close(struct local_tap *t, struct loop *loop, bool keep)
 		log_warning("local", "interface %s will not outlive the daemon: %s", t->interface, strerror(errno));
 	loop_remove(loop, &t->source);
 	t->source.fd = -1;
-	free(t->uplink);
-	t->uplink = NULL;
+	free(t->name);
+	t->name = NULL;
 }
 
 /* ---- what a predecessor left ---------------------------------------------------------------- */
 
 struct sweep {
-	bool (*wanted)(void *context, const char *uplink);
+	char alias[LINK_ALIAS_MAX]; /* what theirs begin with */
+	bool (*wanted)(void *context, const char *name);
 	void *context;
 	int index[STALE_MAX];
 	uint32_t n;
@@ -259,16 +261,18 @@ sweep_collect(void *context, const struct link_info *link)
 {
 	struct sweep *s = context;
 
-	if (s->n < STALE_MAX && strncmp(link->alias, ALIAS, strlen(ALIAS)) == 0 &&
-		!s->wanted(s->context, link->alias + strlen(ALIAS)))
+	if (s->n < STALE_MAX && strncmp(link->alias, s->alias, strlen(s->alias)) == 0 &&
+		!s->wanted(s->context, link->alias + strlen(s->alias)))
 		s->index[s->n++] = link->index;
 }
 
 void
-local_tap_sweep(struct rtnetlink *kernel, bool (*wanted)(void *context, const char *uplink), void *context)
+local_tap_sweep(
+	struct rtnetlink *kernel, const char *noun, bool (*wanted)(void *context, const char *name), void *context)
 {
 	struct sweep s = {.wanted = wanted, .context = context};
 
+	snprintf(s.alias, sizeof s.alias, ALIAS, noun, "");
 	if (link_each(kernel, sweep_collect, &s) != 0)
 		return;
 	for (uint32_t i = 0; i < s.n; i++)

@@ -131,13 +131,22 @@ loop_change(struct loop *l, struct loop_source *s, uint32_t events)
 }
 
 void
-loop_remove(struct loop *l, struct loop_source *s)
+loop_forget(struct loop *l, struct loop_source *s)
 {
 	if (s->fd < 0)
 		return;
 	epoll_ctl(l->epoll, EPOLL_CTL_DEL, s->fd, NULL);
-	close(s->fd);
 	s->fd = -1;
+}
+
+void
+loop_remove(struct loop *l, struct loop_source *s)
+{
+	int fd = s->fd;
+
+	loop_forget(l, s);
+	if (fd >= 0)
+		close(fd);
 }
 
 /* Whether there was anything to do. */

@@ -39,6 +39,8 @@ int loop_add(struct loop *l, struct loop_source *s, uint32_t events);
 int loop_change(struct loop *l, struct loop_source *s, uint32_t events);
 /* Takes it out and closes its descriptor. */
 void loop_remove(struct loop *l, struct loop_source *s);
+/* Takes it out; its descriptor is somebody else's to close. */
+void loop_forget(struct loop *l, struct loop_source *s);
 /* Until SIGTERM, SIGINT, SIGUSR2 or loop_stop. */
 void loop_run(struct loop *l);
 void loop_stop(struct loop *l);

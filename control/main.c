@@ -4,8 +4,10 @@
  * the builder is the only further thread.
  */
 #include "control/api_verbs.h"
+#include "control/bgp.h"
 #include "control/daemon.h"
 #include "control/events.h"
+#include "control/ha.h"
 #include "control/ike.h"
 #include "control/notify.h"
 #include "control/options.h"
@@ -65,7 +67,9 @@ tick_hook(void *daemon)
 
 	sa_store_tick(d->sas);
 	local_net_tick(d->local, now_ns);
+	gateway_nets_tick(d->gateways, now_ns);
 	ike_tick(d, now_ns);
+	ha_tick(d, now_ns);
 	rates_tick(&d->rates, d->dp, now_ns);
 	trace_tick(d, now_ns);
 	api_tick(d->api, now_ns);
@@ -245,6 +249,7 @@ dataplane_module_start(struct daemon *d, char *error, size_t n)
 	d->dp = dataplane_create(&d->world->config->appliance, d->pool, error, n);
 	if (!d->dp)
 		return -ENOMEM;
+	ha_fence(d);
 	steer_ports(d->world->config);
 	r = ports_start(error, n);
 	if (r == 0) {
@@ -288,10 +293,10 @@ local_module_start(struct daemon *d, char *error, size_t n)
 {
 	int r;
 
-	d->local = local_net_create(&d->loop, d->dp);
+	d->local = local_uplinks_create(&d->loop, d->dp);
 	if (!d->local)
 		return -ENOMEM;
-	r = local_net_apply(d->local, d->world, d->names, error, n);
+	r = local_uplinks_apply(d->local, d->world, d->names, error, n);
 	if (r != 0) {
 		local_net_stop(d->local, false);
 		d->local = NULL;
@@ -381,9 +386,11 @@ static const struct module modules[] = {
 	{"dataplane", dataplane_module_start, dataplane_module_stop},
 	{"loop", loop_module_start, loop_module_stop},
 	{"control namespace", local_module_start, local_module_stop},
+	{"BGP", bgp_module_start, bgp_module_stop},
 	{"builder", builder_module_start, builder_module_stop},
 	{"control socket", api_module_start, api_module_stop},
 	{"IKE", ike_module_start, ike_module_stop},
+	{"lease", ha_module_start, ha_module_stop},
 };
 
 #define MODULES (sizeof modules / sizeof *modules)
@@ -423,6 +430,7 @@ run(struct daemon *d)
 		notify("READY=1\nSTATUS=running");
 		loop_run(&d->loop);
 		notify("STOPPING=1");
+		bgp_farewell(d);
 		ike_farewell(d);
 	}
 	modules_stop(d, started);

@@ -2,6 +2,7 @@
  *
  * Any thread; one lock. Texts are never moved or freed before the table is.
  */
+#include "control/text_hash.h"
 #include "control/world.h"
 
 #include <pthread.h>
@@ -17,16 +18,6 @@ struct names {
 	uint32_t *slot; /* open addressing, ids; 0 = free; at most half full */
 	uint32_t slots;
 };
-
-static uint32_t
-text_hash(const char *text)
-{
-	uint32_t hash = 2166136261u; /* FNV-1a */
-
-	for (; *text != '\0'; text++)
-		hash = (hash ^ (uint8_t)*text) * 16777619u;
-	return hash;
-}
 
 struct names *
 names_create(void)

@@ -178,6 +178,10 @@ gateway_user_hop(struct world_build *b, struct effective *e, struct candidate *c
 		invalid(b, c, "no VPN gateway serves this virtual network");
 		return drop;
 	}
+	if (b->config->gateways[s.gateway].express_route) {
+		invalid(b, c, "VirtualNetworkGateway is no next hop where an ExpressRoute gateway serves");
+		return drop;
+	}
 	around = forward_around(&b->gateway[s.gateway], &c->row.prefix);
 	if (around == NULL)
 		return s.crosses ? crossing_hop(&s.way, drop) : drop;
@@ -195,17 +199,6 @@ none_hop(struct world_build *b, const struct candidate *c)
 		DROP_ROUTE_NONE, world_name(b, "system route %s", prefix_text(&c->row.prefix, text, sizeof(text))));
 }
 
-/* As the gateway's table says; out of one tunnel into another only BGP would lead. */
-static struct hop_spec
-gateway_hop(struct world_build *b, const struct effective *e, const struct candidate *c)
-{
-	if (e->view == VIEW_TUNNEL)
-		return hop_drop(DROP_NO_GATEWAY, c->gateway->hop.name);
-	if (e->view == VIEW_SUBNET && e->service.crosses)
-		return crossing_hop(&e->service.way, c->gateway->hop);
-	return c->gateway->hop;
-}
-
 static struct hop_spec
 hop_of(struct world_build *b, struct effective *e, struct candidate *c)
 {
@@ -219,7 +212,8 @@ hop_of(struct world_build *b, struct effective *e, struct candidate *c)
 	case EFFECTIVE_VIRTUAL_APPLIANCE:
 		return virtual_appliance_hop(b, e, c);
 	case EFFECTIVE_VIRTUAL_NETWORK_GATEWAY:
-		return c->user != NULL ? gateway_user_hop(b, e, c) : gateway_hop(b, e, c);
+		/* what the gateway has is no candidate of others than itself */
+		return c->user != NULL ? gateway_user_hop(b, e, c) : c->gateway->hop;
 	case EFFECTIVE_NONE:
 		break;
 	}

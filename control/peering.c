@@ -80,11 +80,18 @@ crossing_is_transit(const struct crossing *c)
 	return c->own->allow_gateway_transit && c->partner != NULL && c->partner->use_remote_gateways;
 }
 
+/* Of both types the ExpressRoute gateway has the other's routes, too. */
+static int32_t
+serving(const struct cfg_vnet *v)
+{
+	return v->express_route != CFG_NONE ? v->express_route : v->gateway;
+}
+
 struct gateway_service
 gateway_service_of(struct world_build *b, int32_t vnet)
 {
 	const struct cfg_vnet *v = &b->config->vnets[vnet];
-	struct gateway_service s = {.gateway = v->gateway};
+	struct gateway_service s = {.gateway = serving(v)};
 
 	for (uint32_t i = 0; s.gateway == CFG_NONE && i < v->n_peerings; i++) {
 		struct crossing c;
@@ -93,7 +100,7 @@ gateway_service_of(struct world_build *b, int32_t vnet)
 			continue;
 		if (c.partner == NULL || !c.partner->allow_gateway_transit)
 			continue;
-		s.gateway = b->config->vnets[c.remote].gateway;
+		s.gateway = serving(&b->config->vnets[c.remote]);
 		s.crosses = s.gateway != CFG_NONE;
 		s.way = c;
 	}

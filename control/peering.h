@@ -21,7 +21,7 @@ struct hop_spec crossing_hop(const struct crossing *c, struct hop_spec hop);
 /* The receiving side's VNet uses the sending side's gateway over this peering. */
 bool crossing_is_transit(const struct crossing *c);
 
-/* The VPN gateway that serves a VNet's subnets: its own, or a peered VNet's. */
+/* The gateway that serves a VNet's subnets: its own, or a peered VNet's. */
 struct gateway_service {
 	int32_t gateway; /* in config, CFG_NONE: none */
 	bool crosses;    /* `way` is valid */

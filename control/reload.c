@@ -11,12 +11,17 @@
 #include "control/notify.h"
 #include "control/sa_store.h"
 #include "control/steer.h"
+#include "drivers/clock.h"
 #include "drivers/log.h"
 
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define LEARNED_SPACING 3
+#define LEARNED_PAUSE_MAX_NS 2000000000ull
+#define LEARNED_AGAIN_NS 1000000000ull
 
 static void outcome(struct daemon *d, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -33,8 +38,20 @@ outcome(struct daemon *d, const char *format, ...)
 
 /* ---- begin -------------------------------------------------------------------------- */
 
+static void
+job_give(struct daemon *d, struct build_job *job)
+{
+	/* Views of other SAs are published while this job is under way: it stays alive all the same. */
+	job->previous = view_ref(dataplane_view(d->dp));
+	job->fixed = &d->world->config->appliance;
+	d->reload.learned = gateway_nets_change(d->gateways);
+	job->learned = gateway_nets_learned(d->gateways);
+	d->reload.state = RELOAD_BUILDING;
+	builder_give(d->builder, job);
+}
+
 static struct build_job *
-job_make(struct daemon *d, const char *path, bool check_only)
+job_make(const char *path, bool check_only)
 {
 	struct build_job *job = calloc(1, sizeof *job);
 
@@ -42,14 +59,18 @@ job_make(struct daemon *d, const char *path, bool check_only)
 		return NULL;
 	job->path = strdup(path);
 	job->check_only = check_only;
-	job->fixed = &d->world->config->appliance;
 	if (!job->path) {
 		free(job);
 		return NULL;
 	}
-	/* Views of other SAs are published while this job is under way: it stays alive all the same. */
-	job->previous = view_ref(dataplane_view(d->dp));
 	return job;
+}
+
+/* Somebody waits for a configuration, or it is being built. Learned routes make way. */
+static bool
+busy(const struct daemon *d)
+{
+	return d->reload.next || (d->reload.state != RELOAD_IDLE && !d->reload.routes);
 }
 
 json_t *
@@ -57,18 +78,20 @@ reload_begin(struct daemon *d, const char *path, bool check_only, struct api_tic
 {
 	struct build_job *job;
 
-	if (d->reload.state != RELOAD_IDLE)
+	if (busy(d))
 		return failure_set(f, "Busy", "another configuration is being loaded; try again");
-	job = job_make(d, path ? path : d->config_path, check_only);
+	job = job_make(path ? path : d->config_path, check_only);
 	if (!job)
 		return failure_set(f, "NoMemory", "no memory to load a configuration");
 
 	if (!check_only)
 		notify_reloading();
 	log_info("reload", "%s %s", check_only ? "checking" : "loading", job->path);
-	d->reload.state = RELOAD_BUILDING;
 	d->reload.from = from;
-	builder_give(d->builder, job);
+	if (d->reload.state == RELOAD_IDLE)
+		job_give(d, job);
+	else
+		d->reload.next = job;
 	return NULL;
 }
 
@@ -77,7 +100,7 @@ reload_signal(struct daemon *d)
 {
 	struct failure f = {0};
 
-	if (d->reload.state != RELOAD_IDLE) {
+	if (busy(d)) {
 		d->reload.again = true;
 		return;
 	}
@@ -106,10 +129,16 @@ sas_sweep(struct daemon *d)
 static void
 reload_end(struct daemon *d)
 {
+	struct build_job *next = d->reload.next;
+
 	d->reload.state = RELOAD_IDLE;
+	d->reload.routes = false;
 	d->reload.job = NULL;
+	d->reload.next = NULL;
 	sas_sweep(d);
-	if (d->reload.again) {
+	if (next) {
+		job_give(d, next);
+	} else if (d->reload.again) {
 		d->reload.again = false;
 		reload_signal(d);
 	}
@@ -127,6 +156,13 @@ static void
 reload_refused(struct daemon *d, struct build_job *job)
 {
 	struct failure f = {0};
+
+	if (job->again) { /* what is kept stays wanted: tried again, not at once */
+		errors_log(&job->errors);
+		d->reload.learned = 0;
+		d->reload.learned_ns = clock_boot_ns() + LEARNED_AGAIN_NS;
+		return;
+	}
 
 	failure_from_errors(&f, &job->errors);
 	errors_log(&job->errors);
@@ -163,13 +199,26 @@ checked(struct daemon *d, struct build_job *job)
 
 /* The view is published and stays, whatever the kernel says: the operator is told. */
 static void
-local_apply(struct daemon *d)
+namespaces_apply(struct daemon *d)
 {
 	char error[256] = "";
-	int r = local_net_apply(d->local, d->world, d->names, error, sizeof error);
+	int r = local_uplinks_apply(d->local, d->world, d->names, error, sizeof error);
 
 	if (r != 0)
 		log_error("reload", "control namespace: %s", error[0] ? error : strerror(-r));
+	error[0] = '\0';
+	r = gateway_nets_apply(d->gateways, d->world, d->names, error, sizeof error);
+	if (r != 0)
+		log_error("reload", "namespaces of gateways: %s", error[0] ? error : strerror(-r));
+}
+
+static void
+world_replace(struct daemon *d, struct build_job *job)
+{
+	d->retired[d->n_retired] = d->world;
+	d->retired_by[d->n_retired++] = dataplane_generation(d->dp);
+	d->world = job->world;
+	job->world = NULL;
 }
 
 /* The dataplane has the view: what the job made is what runs. */
@@ -178,9 +227,11 @@ published(struct daemon *d, struct build_job *job)
 {
 	json_t *o;
 
-	d->retired[d->n_retired] = d->world;
-	d->retired_by[d->n_retired++] = dataplane_generation(d->dp);
-	d->world = job->world;
+	world_replace(d, job);
+	if (job->again) {
+		log_debug("reload", "learned routes run (built in %u ms)", (unsigned)(job->took_ns / 1000000));
+		return;
+	}
 	json_decref(d->text);
 	d->text = job->text;
 	free(d->path);
@@ -189,7 +240,7 @@ published(struct daemon *d, struct build_job *job)
 	d->generation++;
 	d->reload.done++;
 	steer_ports(d->world->config);
-	local_apply(d);
+	namespaces_apply(d);
 	ike_apply(d, job->ike);
 	job->ike = NULL;
 	outcome(d, "applied %s", job->path);
@@ -204,7 +255,6 @@ published(struct daemon *d, struct build_job *job)
 	log_notice("reload", "%s runs (loaded in %u ms)", job->path, (unsigned)(job->took_ns / 1000000));
 	notify("READY=1\nSTATUS=running");
 
-	job->world = NULL;
 	job->text = NULL;
 }
 
@@ -272,23 +322,58 @@ worlds_free(struct daemon *d)
 	sas_sweep(d);
 }
 
+/* ---- learned routes -------------------------------------------------------------------- */
+
+/* Many changes that come together are built together: what a build takes is waited for several times over, so that
+ * a full table that flaps leaves the builder's core to others. */
+static void
+learned_ended(struct daemon *d, const struct build_job *job)
+{
+	uint64_t pause = LEARNED_SPACING * job->took_ns, now = clock_boot_ns();
+
+	if (d->reload.learned_ns < now)
+		d->reload.learned_ns = now + (pause < LEARNED_PAUSE_MAX_NS ? pause : LEARNED_PAUSE_MAX_NS);
+}
+
+static void
+learned_poll(struct daemon *d)
+{
+	struct build_job *job;
+
+	if (d->reload.state != RELOAD_IDLE || gateway_nets_change(d->gateways) == d->reload.learned)
+		return;
+	if (clock_boot_ns() < d->reload.learned_ns)
+		return;
+	job = job_make(d->path, false);
+	if (!job)
+		return;
+	job->config = config_ref(d->world->config);
+	job->again = d->world;
+	d->reload.routes = true;
+	job_give(d, job);
+}
+
 void
 reload_poll(struct daemon *d)
 {
 	struct build_job *job = d->reload.job;
 
 	if (d->reload.state == RELOAD_PUBLISHING && publish(d, job)) {
+		if (job->again)
+			learned_ended(d, job);
 		build_job_free(job);
 		reload_end(d);
 	}
 	if (d->n_retired > 0)
 		worlds_free(d);
+	learned_poll(d);
 }
 
 void
 reload_abandon(struct daemon *d)
 {
 	build_job_free(d->reload.job);
-	d->reload.job = NULL;
+	build_job_free(d->reload.next);
+	d->reload.job = d->reload.next = NULL;
 	d->reload.state = RELOAD_IDLE;
 }

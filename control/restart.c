@@ -38,6 +38,28 @@ text_same(const char *a, const char *b)
 }
 
 static bool
+strings_same(const struct cfg_strings *a, const struct cfg_strings *b)
+{
+	for (uint32_t i = 0; a->n == b->n && i < a->n; i++)
+		if (!text_same(a->s[i], b->s[i]))
+			return false;
+	return a->n == b->n;
+}
+
+/* The lease is asked for by one object that lives as long as the daemon. */
+static bool
+ha_same(const struct cfg_ha *a, const struct cfg_ha *b)
+{
+	const struct cfg_lease *l = &a->lease, *m = &b->lease;
+
+	return a->given == b->given && text_same(a->node, b->node) && a->preferred == b->preferred &&
+	       l->kind == m->kind && text_same(l->path, m->path) && strings_same(&l->endpoints, &m->endpoints) &&
+	       text_same(l->key, m->key) && text_same(l->ca_file, m->ca_file) &&
+	       text_same(l->certificate, m->certificate) && text_same(l->key_file, m->key_file) &&
+	       l->duration_s == m->duration_s && l->margin_ms == m->margin_ms;
+}
+
+static bool
 cores_same(const struct cfg_appliance *a, const struct cfg_appliance *b)
 {
 	if (a->n_cores != b->n_cores || !a->cores != !b->cores)
@@ -60,6 +82,7 @@ numbers_check(const struct cfg_appliance *running, const struct cfg_appliance *w
 		{"neighbours", running->neighbours, wanted->neighbours},
 		{"maxSimd", running->max_simd, wanted->max_simd},
 		{"busyPoll", running->busy_poll, wanted->busy_poll},
+		{"bgp.daemon", running->bgp.daemon, wanted->bgp.daemon},
 	};
 
 	for (size_t i = 0; i < sizeof number / sizeof *number; i++)
@@ -77,6 +100,8 @@ texts_check(const struct cfg_appliance *running, const struct cfg_appliance *wan
 		{"socket", running->socket, wanted->socket},
 		{"stateDirectory", running->state_dir, wanted->state_dir},
 		{"controlNamespace", running->control_namespace, wanted->control_namespace},
+		{"bgp.bird", running->bgp.bird, wanted->bgp.bird},
+		{"bgp.runDirectory", running->bgp.run_dir, wanted->bgp.run_dir},
 	};
 
 	for (size_t i = 0; i < sizeof text / sizeof *text; i++)
@@ -118,6 +143,8 @@ restart_check(const struct cfg_appliance *running, const struct cfg_appliance *w
 	numbers_check(running, wanted, errors);
 	if (!cores_same(running, wanted))
 		refuse(errors, (struct cfg_mark){0, 0}, "appliance.cores");
+	if (!ha_same(&running->ha, &wanted->ha))
+		refuse(errors, wanted->ha.mark, "appliance.highAvailability");
 	ports_check(running, wanted, errors);
 	return errors->total == before ? 0 : -EINVAL;
 }

@@ -109,10 +109,8 @@ static void
 add_winner(struct world_build *b, struct overlay *o, struct effective *e, struct candidate *c)
 {
 	struct hop_spec hop = next_hop_of(b, e, c);
-	bool shared = c->row.source == SOURCE_VIRTUAL_NETWORK_GATEWAY && e->view == VIEW_SUBNET;
 
-	if (!shared)
-		add(b, o, e, c, &c->row.prefix, &hop);
+	add(b, o, e, c, &c->row.prefix, &hop);
 	switch (c->row.type) {
 	case EFFECTIVE_VNET_LOCAL:
 	case EFFECTIVE_VNET_PEERING:
@@ -149,6 +147,28 @@ add_own_addresses(struct world_build *b, struct overlay *o, const struct effecti
 		owner = effective_owner(e, &host);
 		if (owner >= 0)
 			add(b, o, e, &e->candidate[owner], &host, &hop);
+	}
+}
+
+/* The BGP peers of a gateway or circuit speak to its own addresses. */
+static void
+add_interface_addresses(struct world_build *b, struct overlay *o, const struct effective *e)
+{
+	struct hop_spec hop = {.kind = HOP_LOCAL, .tunnel = TUNNEL_NONE};
+	const struct iface_spec *i;
+
+	if (e->own == IFACE_NONE)
+		return;
+	i = &b->spec->iface[e->own];
+	for (uint16_t n = 0; n < i->n_prefixes; n++) {
+		struct entry *grown = world_grow(b, o->entry, o->n, sizeof(*grown));
+		struct ip_prefix host = {i->address[n], address_bits(&i->address[n])};
+
+		if (grown == NULL)
+			return;
+		o->entry = grown;
+		grown[o->n] = (struct entry){{.prefix = host, .hop = hops_add(b, &hop), .rank = ROUTE_STRONG}, o->n};
+		o->n++;
 	}
 }
 
@@ -194,9 +214,10 @@ route_compile(struct world_build *b, struct effective *e)
 			add_winner(b, &o, e, &e->candidate[e->group[g].winner]);
 	}
 	add_own_addresses(b, &o, e);
+	add_interface_addresses(b, &o, e);
 	spec.overlay = finish(b, &o, &spec.n_overlay);
-	if (e->view == VIEW_SUBNET)
-		spec.gateway = gateway_table_of(b, &e->service);
+	if (e->learned != NULL)
+		spec.gateway = gateway_table_of(b, &e->service, e->view == VIEW_TUNNEL);
 	if (grown == NULL)
 		return 0;
 	b->spec->routes = grown;

@@ -51,7 +51,7 @@ add_gateway(struct world_build *b, struct tags_spec *t, int32_t vnet)
 	if (s.gateway == CFG_NONE)
 		return;
 	s.crosses = false; /* where a packet may go is no matter here: one table for all */
-	t->gateway = (uint32_t)(gateway_table_of(b, &s) + 1);
+	t->gateway = (uint32_t)(gateway_table_of(b, &s, false) + 1);
 }
 
 static void

@@ -1,4 +1,5 @@
-/* The exception path and the control namespace, as counters. */
+/* The exception path, the control namespace and those of gateways, as counters. */
+#include "control/bird.h"
 #include "control/daemon.h"
 #include "control/show_running.h"
 
@@ -63,7 +64,45 @@ control_namespace_json(const struct daemon *d)
 	uplinks = json_object();
 	json_object_set_new(o, "name", json_string(name));
 	for (uint32_t i = 0; (t = local_net_tap(d->local, i)) != NULL; i++)
-		json_object_set_new(uplinks, t->uplink, interface_json(t));
+		json_object_set_new(uplinks, t->name, interface_json(t));
 	json_object_set_new(o, "uplinks", uplinks);
 	return o;
+}
+
+static json_t *
+gateway_json(const struct gateway_net *n)
+{
+	const struct local_tap *t = local_net_tap(n->net, 0);
+	json_t *o = json_object();
+
+	json_object_set_new(o, "virtualNetworkGateway", json_string(n->gateway));
+	json_object_set_new(o, "name", local_net_name(n->net) ? json_string(local_net_name(n->net)) : json_null());
+	json_object_set_new(o, "daemon", json_string(n->bird ? "managed" : "external"));
+	json_object_set_new(
+		o, "processId", n->bird && bird_pid(n->bird) ? json_integer(bird_pid(n->bird)) : json_null());
+	json_object_set_new(o, "learnedRoutes", json_integer(learned_count(n->learned)));
+	json_object_set_new(o, "refusedRoutes", json_integer((json_int_t)learned_refused(n->learned)));
+	json_object_set_new(
+		o, "overruns", json_integer(n->monitor ? (json_int_t)route_monitor_overruns(n->monitor) : 0));
+	if (!t)
+		return o;
+	json_object_set_new(o, "interface", json_string(t->interface));
+	json_object_set_new(
+		o, "bgpToDaemon", count_json(t->to_daemons[PUNT_BGP].packets, t->to_daemons[PUNT_BGP].dropped));
+	json_object_set_new(
+		o, "bfdToDaemon", count_json(t->to_daemons[PUNT_BFD].packets, t->to_daemons[PUNT_BFD].dropped));
+	json_object_set_new(o, "fromDaemon", count_json(t->from_daemons.packets, t->from_daemons.dropped));
+	json_object_set_new(o, "refused", json_integer((json_int_t)t->refused));
+	return o;
+}
+
+json_t *
+gateway_namespaces_json(const struct daemon *d)
+{
+	json_t *list = json_array();
+	const struct gateway_net *n;
+
+	for (uint32_t i = 0; (n = gateway_nets_at(d->gateways, i)) != NULL; i++)
+		json_array_append_new(list, gateway_json(n));
+	return list;
 }

@@ -42,7 +42,7 @@ attached_json(const struct daemon *d, uint16_t port)
 		const struct iface_spec *f = &spec->iface[i];
 		json_t *o, *addresses;
 
-		if ((f->kind != IFACE_SUBNET && f->kind != IFACE_UPLINK) || f->port != port)
+		if (f->kind == IFACE_INVALID || f->kind == IFACE_GATEWAY || f->port != port)
 			continue;
 		addresses = json_array();
 		for (uint16_t a = 0; a < f->n_prefixes; a++)

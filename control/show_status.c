@@ -122,5 +122,6 @@ show_status(struct daemon *d, const struct request *r, struct failure *f)
 	json_object_set_new(o, "traffic", traffic_json(d));
 	json_object_set_new(o, "exceptionPath", exception_path_json(d));
 	json_object_set_new(o, "controlNamespace", control_namespace_json(d));
+	json_object_set_new(o, "gatewayNamespaces", gateway_namespaces_json(d));
 	return o;
 }

@@ -83,6 +83,8 @@ hop_kind_name(enum hop_kind kind)
 		return "neighbour";
 	case HOP_UPLINK:
 		return "uplink";
+	case HOP_CIRCUIT:
+		return "circuit";
 	case HOP_TUNNEL:
 		return "tunnel";
 	case HOP_CLIENT:

@@ -32,13 +32,17 @@ subnet_tables_gateways(struct world_build *b)
 	for (uint32_t g = 0; g < b->config->n_gateways; g++) {
 		const struct cfg_gateway *gateway = &b->config->gateways[g];
 		struct iface_spec *i = &b->spec->iface[b->gateway[g].iface];
+		const struct gateway_service own = {.gateway = (int32_t)g};
 		struct effective e;
 
 		if (gateway->vnet == CFG_NONE)
 			continue;
-		effective_collect(b, &e, gateway->vnet, gateway->subnet, VIEW_GATEWAY);
-		route_compile_forward(b, &e, &b->gateway[g]);
-		effective_collect(b, &e, gateway->vnet, gateway->subnet, VIEW_TUNNEL);
+		if (!gateway->express_route) { /* no user route leads there */
+			effective_collect(b, &e, gateway->vnet, gateway->subnet, VIEW_GATEWAY, &own);
+			route_compile_forward(b, &e, &b->gateway[g]);
+		}
+		effective_collect(b, &e, gateway->vnet, gateway->subnet, VIEW_TUNNEL, &own);
+		e.own = b->gateway[g].iface;
 		i->routes = route_compile(b, &e);
 		i->tags = service_tags_of(b, gateway->vnet, e.route_table);
 	}
@@ -103,7 +107,7 @@ shared_for(struct world_build *b, struct shared_list *list, int32_t vnet, int32_
 		if (list->table[i].effective.route_table == s->route_table && is_plain(&list->table[i].effective, s))
 			return &list->table[i];
 	}
-	effective_collect(b, e, vnet, subnet, s->is_gateway ? VIEW_TUNNEL : VIEW_SUBNET);
+	effective_collect(b, e, vnet, subnet, s->is_gateway ? VIEW_TUNNEL : VIEW_SUBNET, NULL);
 	if (!is_plain(e, s))
 		return NULL;
 	grown = world_grow(b, list->table, list->n, sizeof(*grown));

@@ -150,7 +150,8 @@ void
 gateway_tunnels(struct world_build *b)
 {
 	for (uint32_t i = 0; i < b->config->n_connections; i++) {
-		if (b->config->connections[i].gateway1 != CFG_NONE)
+		if (b->config->connections[i].gateway1 != CFG_NONE &&
+			b->config->connections[i].type != CONNECTION_EXPRESS_ROUTE)
 			add_tunnel(b, i);
 	}
 }

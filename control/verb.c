@@ -95,6 +95,17 @@ static const struct parameter troubleshooting[] = {
 	{0},
 };
 
+static const struct parameter bgp_gateway[] = {
+	{"gateway", .kind = PARAMETER_TEXT, .value = "GATEWAY", .positional = true, .help = "only of this gateway"},
+	{0},
+};
+
+static const struct parameter advertised[] = {
+	{"gateway", .kind = PARAMETER_TEXT, .value = "GATEWAY", .positional = true, .help = "only of this gateway"},
+	{"peer", ADDRESS, .help = "only to this peer"},
+	{0},
+};
+
 static const struct parameter flow_list[] = {
 	{"subnet", SUBNET, .help = "only flows judged by this subnet's rules"},
 	{"address", PREFIX, .help = "only flows with an end in it"},
@@ -162,6 +173,13 @@ const struct verb_info verbs[VERB_COUNT] = {
 		false, clients},
 	[VERB_TROUBLESHOOT] = {"vpn troubleshoot", "what is wrong with gateways and connections, and the evidence",
 		false, troubleshooting},
+	[VERB_BGP_PEERS] = {"bgp peers", "BGP sessions of gateways: state, since when, how many routes", false,
+		bgp_gateway},
+	[VERB_ROUTES_LEARNED] = {"routes learned", "routes that gateways know, and who told them", false, bgp_gateway},
+	[VERB_GATEWAY_HEALTH] = {"gateway health", "tunnels that are up where routes are missing, and why", false,
+		bgp_gateway},
+	[VERB_ROUTES_ADVERTISED] = {"routes advertised", "routes that gateways tell their peers", false, advertised},
+	[VERB_HA_SHOW] = {"ha show", "this node's role, and the lease that decides it", false, none},
 	[VERB_SA_LIST] = {"sa list", "security associations and their counters", false, none},
 	[VERB_FLOW_LIST] = {"flow list", "flows that the rules have let in", false, flow_list},
 	[VERB_NEIGHBOUR_LIST] = {"neighbour list", "neighbours: ARP, ND and static", false, neighbour_list},

@@ -35,8 +35,8 @@ vnet_iface_add(struct world_build *b, enum iface_kind kind, const char *name, ui
 	return i;
 }
 
-static uint16_t
-port_mtu(const struct world_build *b, int32_t port)
+uint16_t
+vnet_port_mtu(const struct world_build *b, int32_t port)
 {
 	uint16_t mtu = port == CFG_NONE ? 0 : b->config->appliance.ports[port].mtu;
 
@@ -51,7 +51,7 @@ fill_subnet(struct world_build *b, struct iface_spec *i, const struct cfg_attach
 
 	i->port = (uint16_t)a->port;
 	i->vlan = a->vlan;
-	i->mtu = port_mtu(b, a->port);
+	i->mtu = vnet_port_mtu(b, a->port);
 	i->vnet = world_name(b, "%s", v->name); /* a number that stays with the VNet */
 	i->flow_timeout_s = (uint16_t)v->flow_timeout_s;
 	for (uint32_t k = 0; k < s->prefixes.n && i->n_prefixes < IFACE_PREFIXES_MAX; k++) {

@@ -5,6 +5,7 @@
 #include "control/world.h"
 
 #include "config/errors.h"
+#include "control/express_route.h"
 #include "control/gateway.h"
 #include "control/hops.h"
 #include "control/iface_ids.h"
@@ -152,6 +153,8 @@ prepare(struct world_build *b)
 	b->subnet_iface = arena_array(b->arena, c->n_vnets, sizeof(*b->subnet_iface));
 	b->uplink_iface = arena_array(b->arena, c->appliance.n_uplinks, sizeof(*b->uplink_iface));
 	b->tunnel = arena_array(b->arena, c->n_connections, sizeof(*b->tunnel));
+	b->circuit_iface = arena_array(b->arena, c->n_circuits, sizeof(*b->circuit_iface));
+	b->circuit_routes = arena_array(b->arena, c->n_connections, sizeof(*b->circuit_routes));
 	b->gateway = arena_array(b->arena, c->n_gateways, sizeof(*b->gateway));
 	b->asg_members = arena_array(b->arena, c->n_asgs, sizeof(*b->asg_members));
 	b->nsg_acl = arena_array(b->arena, c->n_nsgs, sizeof(*b->nsg_acl));
@@ -179,10 +182,17 @@ world_maps(struct world_build *b)
 {
 	uint16_t *iface = arena_array(b->arena, b->config->n_gateways, sizeof(*iface));
 
-	for (uint32_t i = 0; iface && i < b->config->n_gateways; i++)
+	struct cfg_prefixes *networks = arena_array(b->arena, b->config->n_gateways, sizeof(*networks));
+
+	for (uint32_t i = 0; iface && networks && i < b->config->n_gateways; i++) {
 		iface[i] = b->gateway[i].iface;
+		networks[i] = gateway_networks(b, i);
+	}
 	b->world->gateway_iface = iface;
+	b->world->gateway_networks = networks;
 	b->world->tunnel = b->tunnel;
+	b->world->circuit_iface = (const uint16_t(*)[CFG_CIRCUIT_LINKS])b->circuit_iface;
+	b->world->circuit_routes = b->circuit_routes;
 }
 
 static int
@@ -199,6 +209,8 @@ build(struct world_build *b)
 		error = uplink_interfaces(b);
 	if (error == 0)
 		error = gateway_interfaces(b);
+	if (error == 0)
+		error = express_route_interfaces(b);
 	if (error != 0)
 		return error;
 
@@ -206,6 +218,7 @@ build(struct world_build *b)
 	gateway_tunnels(b);
 	gateway_routes(b);
 	subnet_tables_gateways(b);
+	express_route_tables(b);
 	subnet_tables_subnets(b);
 	uplink_routes(b);
 	world_maps(b);
@@ -213,11 +226,12 @@ build(struct world_build *b)
 }
 
 int
-world_build(struct config *config, struct names *names, struct iface_ids *ids, struct world **out,
-	struct config_errors *errors)
+world_build(struct config *config, const struct learned_all *learned, struct names *names, struct iface_ids *ids,
+	struct world **out, struct config_errors *errors)
 {
 	struct world *w = create();
-	struct world_build b = {.config = config, .names = names, .ids = ids, .errors = errors, .world = w};
+	struct world_build b = {
+		.config = config, .learned = learned, .names = names, .ids = ids, .errors = errors, .world = w};
 	int error;
 
 	*out = NULL;

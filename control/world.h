@@ -36,6 +36,7 @@ enum effective_type {
 /* Why a route of the gateway lost. */
 #define WHY_ANOTHER_CONNECTION                                                                                         \
 	"another connection to this prefix has a higher routingWeight, or the same and comes first"
+#define WHY_STATIC "the gateway has a static route with the same prefix"
 #define WHY_CLIENTS "the gateway's own address pool of clients has the same prefix"
 #define WHY_STRONG "inside a system route of the virtual network or a peering, which is preferred"
 #define WHY_USER "a user route has the same prefix"
@@ -68,6 +69,7 @@ struct warning {
 };
 
 struct arena;
+struct learned_all;
 
 struct world {
 	struct config *config;         /* owned */
@@ -76,14 +78,19 @@ struct world {
 	uint32_t n_tables;
 	const uint16_t *tunnel;        /* [connection]: in spec.tunnel, TUNNEL_NONE: no end of it is here */
 	const uint16_t *gateway_iface; /* [gateway] */
+	const uint16_t (
+		*circuit_iface)[CFG_CIRCUIT_LINKS];  /* [circuit][link]; IFACE_NONE: the link does not end here */
+	const uint32_t *circuit_routes;              /* [connection]: learned by it, of ExpressRoute */
+	const struct cfg_prefixes *gateway_networks; /* [gateway]: its VNet's, and of VNets that use it */
 	struct warning *warning;
 	uint32_t n_warnings;
 	struct arena *arena; /* all of the above but config lies here */
 };
 
-/* Takes ownership of config on success. Errors that only compilation finds go to errors. */
-int world_build(struct config *config, struct names *names, struct iface_ids *ids, struct world **out,
-	struct config_errors *errors);
+/* Takes ownership of config on success. learned: by the gateways' routing daemons, NULL: nothing. Errors that only
+ * compilation finds go to errors. */
+int world_build(struct config *config, const struct learned_all *learned, struct names *names, struct iface_ids *ids,
+	struct world **out, struct config_errors *errors);
 void world_free(struct world *w);
 
 /* All routes of a table by prefix, winner first: the gateway's as they stand among the subnet's own. */

@@ -21,6 +21,7 @@ struct gateway_route {
 	int32_t connection;  /* in config; CFG_NONE: clients */
 	uint16_t weight;     /* its routingWeight */
 	bool best;           /* of those with this prefix */
+	bool learned;        /* by the gateway's routing daemon */
 	int32_t parent;      /* the nearest best one around it, its own prefix's for others; -1 */
 	struct hop_spec hop; /* as the gateway itself forwards: no peering is crossed */
 };
@@ -37,6 +38,7 @@ struct gateway_state {
 /* A gateway's shared table, with the marks of the peering its users cross to reach it. */
 struct gateway_table_use {
 	int32_t gateway;
+	bool from_tunnels;                    /* without those that no tunnel leads to another for */
 	uint32_t access_name, forwarded_name; /* crossing.access_name, .forwarded_name */
 };
 
@@ -47,6 +49,7 @@ struct tags_use {
 
 struct world_build {
 	const struct config *config;
+	const struct learned_all *learned; /* NULL: nothing */
 	struct names *names;
 	struct iface_ids *ids;
 	struct config_errors *errors;
@@ -54,12 +57,14 @@ struct world_build {
 	struct view_spec *spec; /* of the world */
 	struct arena *arena;
 
-	uint16_t **subnet_iface;          /* [vnet][subnet]; IFACE_NONE: not attached */
-	uint16_t *uplink_iface;           /* [uplink] */
-	uint16_t *tunnel;                 /* [connection]; TUNNEL_NONE */
-	struct gateway_state *gateway;    /* [gateway] */
-	struct cfg_prefixes *asg_members; /* [ASG]: addresses that carry it */
-	uint32_t (*nsg_acl)[2];           /* [NSG][direction]; ACL_NONE: not asked for yet */
+	uint16_t **subnet_iface;                      /* [vnet][subnet]; IFACE_NONE: not attached */
+	uint16_t *uplink_iface;                       /* [uplink] */
+	uint16_t *tunnel;                             /* [connection]; TUNNEL_NONE */
+	uint16_t (*circuit_iface)[CFG_CIRCUIT_LINKS]; /* [circuit][link]; IFACE_NONE: it does not end here */
+	uint32_t *circuit_routes;                     /* [connection]: learned by it, of ExpressRoute */
+	struct gateway_state *gateway;                /* [gateway] */
+	struct cfg_prefixes *asg_members;             /* [ASG]: addresses that carry it */
+	uint32_t (*nsg_acl)[2];                       /* [NSG][direction]; ACL_NONE: not asked for yet */
 	struct nic_address *nic_address;
 	uint32_t n_nic_addresses;
 

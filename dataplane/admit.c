@@ -129,7 +129,8 @@ admit_wire(struct worker *w, const struct iface *i, struct packet *p)
 		punt(w, p, PUNT_ARP_ND, DROP_HANDLED, IFACE_NONE, NULL, 0);
 		return false;
 	case ADMIT_FOREIGN:
-		if (i->kind == IFACE_UPLINK)
+		/* nobody's network has its own addresses beyond a circuit */
+		if (i->kind == IFACE_UPLINK || (i->kind == IFACE_CIRCUIT && foreign_to_vnet(i, p)))
 			break;
 		if (forwarder_of(w, i, p)) {
 			p->flags |= PKT_FORWARDED;

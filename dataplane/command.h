@@ -7,7 +7,6 @@
 #include <rte_mbuf.h>
 
 enum command_type {
-	COMMAND_VIEW,   /* use this view from now on */
 	COMMAND_TRACE,  /* trace packets that match */
 	COMMAND_FRAME,  /* transmit this finished L2 frame on port */
 	COMMAND_PACKET, /* route this L3 packet as if it came from iface, made by ourselves */
@@ -17,11 +16,12 @@ enum command_type {
 struct command {
 	uint8_t type; /* enum command_type */
 	uint16_t port, iface;
-	uint16_t tunnel; /* COMMAND_PACKET: back into this tunnel ... */
+	bool routed;     /* COMMAND_PACKET: by iface's routes, not by the hop of our own packets */
+	uint16_t tunnel; /* back into this tunnel ... */
 	uint32_t count;
 	uint32_t description; /* ... of views of this number, else it is dropped */
+	uint64_t until_ns;    /* COMMAND_FRAME: from then on, by CLOCK_BOOTTIME, it is dropped; UINT64_MAX: never */
 	union {
-		const struct view *view;
 		const struct flow_filter *filter; /* control keeps it until the next trace order's grace */
 		struct rte_mbuf *m;
 	};

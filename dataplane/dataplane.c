@@ -189,6 +189,7 @@ dataplane_prime(struct dataplane *dp, struct view *first, const struct dataplane
 	neighbour_view(dp, first);
 	for (uint16_t i = 0; i < dp->n_workers; i++) {
 		dp->worker[i]->view = first;
+		atomic_store_explicit(&dp->worker[i]->published, first, memory_order_release);
 		rte_rcu_qsbr_thread_online(dp->qsbr, i);
 	}
 }
@@ -226,14 +227,13 @@ dataplane_grace_over(struct dataplane *dp, uint64_t token)
 int
 dataplane_publish(struct dataplane *dp, struct view *v)
 {
-	struct command c = {.type = COMMAND_VIEW, .view = v};
-
-	if (dp->n_retired == RETIRED_MAX || !room_everywhere(dp))
+	if (dp->n_retired == RETIRED_MAX)
 		return -EAGAIN;
 	v->generation = ++dp->generation;
 	if (v->number != dp->view->number)
 		neighbour_view(dp, v);
-	order_all(dp, &c);
+	for (uint16_t i = 0; i < dp->n_workers; i++)
+		atomic_store_explicit(&dp->worker[i]->published, v, memory_order_release);
 	dp->retired[dp->n_retired++] = (struct retired){dp->view, dataplane_grace_start(dp)};
 	dp->view = v;
 	return 0;
@@ -290,9 +290,9 @@ order_packet(struct dataplane *dp, const struct command *c)
 }
 
 void
-dataplane_send_frame(struct dataplane *dp, uint16_t port, struct rte_mbuf *m)
+dataplane_send_frame(struct dataplane *dp, uint16_t port, struct rte_mbuf *m, uint64_t until_ns)
 {
-	struct command c = {.type = COMMAND_FRAME, .port = port, .m = m};
+	struct command c = {.type = COMMAND_FRAME, .port = port, .m = m, .until_ns = until_ns};
 
 	order_packet(dp, &c);
 }
@@ -312,6 +312,12 @@ void
 dataplane_send_packet(struct dataplane *dp, uint16_t iface, struct rte_mbuf *m, uint16_t l3_off)
 {
 	send_from(dp, &(struct command){.iface = iface, .tunnel = TUNNEL_NONE, .m = m}, l3_off);
+}
+
+void
+dataplane_send_routed(struct dataplane *dp, uint16_t iface, struct rte_mbuf *m)
+{
+	send_from(dp, &(struct command){.iface = iface, .routed = true, .tunnel = TUNNEL_NONE, .m = m}, 0);
 }
 
 void
@@ -411,6 +417,7 @@ dataplane_poll(struct dataplane *dp)
 		for (uint32_t k = 0; k < EVENTS_PER_POLL && channel_get(&dp->worker[i]->up, &e, sizeof(e)); k++, n++)
 			event_take(dp, dp->worker[i], &e);
 	neighbour_tick(dp, now_ns);
+	shared_address_tick(dp, now_ns);
 	esp_keepalives(dp, now_ns);
 	reclaim(dp);
 	return n;

@@ -2,9 +2,8 @@
  *
  * Control describes the world in plain structs (struct view_spec), a builder thread compiles
  * them into one immutable view (view_build), and the control thread publishes it
- * (dataplane_publish). Workers swap views between bursts; a view is freed after its grace period
- * (dataplane_poll). Everything here is called by the control thread unless told otherwise.
- * Verdict functions read a compiled view from any thread that keeps it alive.
+ * (dataplane_publish). Workers swap views between bursts; a view is freed after its grace period (dataplane_poll).
+ * Everything here is the control thread's unless told otherwise.
  *
  * Ids: an interface id, a hop id and so on index the arrays of one spec. Interface ids must stay
  * with their subnet or uplink from view to view (flows and neighbours are keyed by them).
@@ -17,6 +16,7 @@
 #include "config/config.h"
 #include "dataplane/drop.h"
 #include "dataplane/punt.h"
+#include "dataplane/shared_address.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -37,7 +37,8 @@ enum iface_kind {
 	IFACE_INVALID,
 	IFACE_SUBNET,  /* a subnet on a port and VLAN; we are its gateway */
 	IFACE_UPLINK,  /* public addresses, tunnels' outer packets, Internet */
-	IFACE_GATEWAY, /* no port: where packets opened from a VNet's tunnels enter */
+	IFACE_GATEWAY, /* no port: where packets opened from a VNet's tunnels enter; addresses: of its BGP */
+	IFACE_CIRCUIT, /* a clear link to a provider's edge, whose address is gateway4 */
 };
 
 struct iface_spec {
@@ -50,7 +51,7 @@ struct iface_spec {
 	struct ip_addr address[IFACE_PREFIXES_MAX];  /* ours: answered by ARP/ND, echo */
 	struct ip_prefix prefix[IFACE_PREFIXES_MAX]; /* on-link network of address[i] */
 	uint16_t n_prefixes;
-	struct ip_addr gateway4, gateway6; /* uplink: next hop off-link; family 0 = none */
+	struct ip_addr gateway4, gateway6; /* uplink, circuit: next hop off-link; family 0 = none */
 	uint32_t routes;                   /* index of its route table in view_spec.routes */
 	uint32_t acl_in, acl_out;          /* subnet stage: index in acls, ACL_NONE */
 	uint32_t tags;                     /* index in tags: service tag bits of an address as seen from here */
@@ -74,7 +75,8 @@ enum hop_kind {
 	HOP_SUBNET,    /* deliver to the packet's destination on iface */
 	HOP_NEIGHBOUR, /* deliver to `address` on iface (VirtualAppliance, uplink gateway) */
 	HOP_UPLINK,    /* Internet: on-link destination or the uplink's gateway */
-	HOP_TUNNEL,    /* VirtualNetworkGateway: seal into tunnel; several = weights */
+	HOP_CIRCUIT,   /* to the other end of iface, an IFACE_CIRCUIT */
+	HOP_TUNNEL,    /* VirtualNetworkGateway: seal into tunnel */
 	HOP_CLIENT,    /* seal into the tunnel of the client whose address is the destination; iface: its gateway */
 	HOP_LOCAL,     /* an address of ours */
 };
@@ -84,8 +86,11 @@ struct hop_spec {
 	enum drop_reason reason; /* HOP_DROP */
 	uint16_t iface;
 	struct ip_addr address;
-	uint16_t tunnel, standby[3], n_standby; /* standby: each in turn, while those before have no SA */
-	uint32_t name;                          /* route, flag or peering that decided */
+	/* standby: tunnels, each in turn while those before have no SA; or with spread, and always for circuits, which
+	 * have interfaces here, all of them side by side, by flow */
+	uint16_t tunnel, standby[7], n_standby;
+	bool spread;
+	uint32_t name;       /* route, flag or peering that decided */
 	bool deny_forwarded; /* packets whose source is foreign to the sending VNet: PEER_FWD_DENIED, named by... */
 	uint32_t deny_name;  /* ... this peering */
 };
@@ -234,6 +239,7 @@ struct view_spec {
 
 struct view;
 struct dataplane;
+struct rte_mempool;
 
 /* Builder thread (any registered EAL thread). Compile spec; parts equal to those of `previous`
  * (may be NULL) are shared, not rebuilt. The spec may be freed afterwards.
@@ -301,28 +307,26 @@ struct dataplane_events {
 	void *context;
 	void (*sa_event)(void *context, const struct sa_event *e);
 	void (*tunnel_miss)(void *context, const struct tunnel_miss *m);
-	/* A packet to an address of the uplink iface that a daemon in the control namespace may wait for, or an ICMP
-	 * error about what it sent (PUNT_LOCAL); l3 is valid during the call. False: nobody does, the sender hears of
-	 * it. */
+	/* A packet to an address of the uplink or gateway iface that a daemon may wait for, or an ICMP error about what
+	 * it sent (PUNT_LOCAL); l3 is valid during the call. False: nobody does, the sender hears of it. */
 	bool (*local_packet)(void *context, enum punt_class class, uint16_t iface, const uint8_t *l3, uint16_t length);
 	void (*trace)(void *context, const struct trace_record *record);
 };
-
-struct rte_mempool;
 
 /* EAL must be up and ports open on this packet pool. Makes tables, rings, workers' memory. */
 struct dataplane *dataplane_create(
 	const struct cfg_appliance *a, struct rte_mempool *pool, char *error, size_t error_size);
 /* Launch the workers on their lcores with this first view (ownership passes). */
 int dataplane_start(struct dataplane *dp, struct view *first, const struct dataplane_events *events);
-/* Enqueue the view to every worker, then start the grace period that frees the old one. -EAGAIN: a ring
- * was full, nothing changed, keep the view and try again. On 0 ownership passes. */
+/* Show the view to every worker, then start the grace period that frees the old one. -EAGAIN: too many old ones are
+ * still in use, nothing changed, keep the view and try again. On 0 ownership passes. */
 int dataplane_publish(struct dataplane *dp, struct view *v);
 /* The newest published view. Valid until the next dataplane_poll after another publish. */
 const struct view *dataplane_view(const struct dataplane *dp);
-/* Sends an IP packet that a daemon made, from an address of ours on iface (an uplink), never through a tunnel. Copied.
- * -EINVAL: no IP packet, ESP, not from this interface's addresses, or to a group; -EMSGSIZE: larger than the uplink's
- * MTU; -ENOBUFS: no buffer, or not ready: the worker is behind with control's orders, for a turn of its own. */
+/* Sends an IP packet that a daemon made, from an address of ours on iface: an uplink, never through a tunnel, or a
+ * gateway, by its routes. Copied. -EINVAL: no IP packet, ESP, not from iface's addresses, or to a group; -EMSGSIZE:
+ * larger than its MTU; -ENOBUFS: no buffer, or not ready: the worker is behind with control's orders, for a turn of its
+ * own. */
 int dataplane_send_local(struct dataplane *dp, uint16_t iface, const uint8_t *l3, uint16_t length);
 bool dataplane_send_local_ready(struct dataplane *dp);
 /* Every millisecond or so: drains events and punted packets (ARP, ND, echo, ICMP errors, waiting
@@ -469,32 +473,4 @@ struct trace_record {
 /* Record the next `count` packets that match, on every worker. -EAGAIN: a ring was full. */
 int dataplane_trace(struct dataplane *dp, const struct flow_filter *filter, uint32_t count);
 
-/* ---- verdicts: the very functions workers use, on a compiled view ----------------------- */
-
-struct verdict_packet {
-	uint16_t iface;
-	struct ip_addr source, destination;
-	uint8_t protocol;
-	uint16_t source_port, destination_port;
-};
-
-struct acl_verdict {
-	bool allow;
-	uint32_t rule_name; /* the rule that decided last */
-	bool had_nsg;
-};
-
-struct route_verdict {
-	uint32_t hop;
-	enum hop_kind kind;
-	enum drop_reason reason;
-	uint32_t name, deny_name, tunnel_name;
-	bool deny_forwarded;
-	uint16_t iface, tunnel; /* HOP_CLIENT: the client's; TUNNEL_NONE: no client has the address */
-	struct ip_addr next_hop;
-};
-
-/* NSG stage of the interface's subnet and the NIC of the local end (source when outbound,
- * destination when inbound). Flow state is not looked at: this is the verdict of a first packet. */
-void verdict_nsg(const struct view *v, const struct verdict_packet *p, bool inbound, struct acl_verdict *out);
-void verdict_route(const struct view *v, const struct verdict_packet *p, struct route_verdict *out);
+#include "dataplane/verdict.h"

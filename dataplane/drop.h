@@ -30,6 +30,7 @@
 	X(PUNT_FULL, "punt-full", "exception path: control is behind")                                                 \
 	X(L4_CHECKSUM, "l4-checksum", "to this appliance, with a wrong transport checksum")                            \
 	X(NEIGHBOUR_MALFORMED, "neighbour-malformed", "ARP or neighbour discovery that no honest host sends")          \
+	X(NOT_PRIMARY, "not-primary", "asks for an address that another appliance of the pair answers for")            \
 	X(HANDLED, "handled", "taken by the appliance itself (ARP, ND, echo); not an error")                           \
 	/* NSG */                                                                                                      \
 	X(NSG_DENY, "nsg-deny", "a network security group rule denies it")                                             \

@@ -183,6 +183,8 @@ conflict(struct dataplane *dp, const struct event *e, const struct ip_addr *a)
 	uint64_t now = clock_boot_ns();
 	char address[ADDRESS_TEXT_MAX], who[ADDRESS_TEXT_MAX];
 
+	if (!shared_address_ours(dp, frame_iface(dp, e->iface), a)) /* the primary does */
+		return;
 	x->stats.conflicts++;
 	if (x->conflict_logged_ns && now - x->conflict_logged_ns < CONFLICT_LOG_NS)
 		return;
@@ -195,14 +197,9 @@ static void
 arp_answer(struct dataplane *dp, const struct iface *i, const struct arp *request)
 {
 	struct arp reply = {.sender = request->target, .target = request->sender, .target_mac = request->sender_mac};
-	struct rte_mbuf *m = frame_new(dp);
 
-	if (!m)
-		return;
-	memcpy(reply.sender_mac.b, i->mac.addr_bytes, 6);
-	arp_write((uint8_t *)rte_pktmbuf_append(m, ARP_LENGTH), &reply);
-	dp->exception->stats.arp_answers++;
-	frame_send(dp, i, &request->sender_mac, RTE_ETHER_TYPE_ARP, m);
+	if (frame_send_arp(dp, i, &request->sender_mac, &reply))
+		dp->exception->stats.arp_answers++;
 }
 
 /* RFC 826: who asks for us is worth an entry; others only change what we know already. */
@@ -238,18 +235,22 @@ take_arp(struct dataplane *dp, const struct event *e, const struct iface *i)
 
 	if (!probe)
 		neighbour_learn(dp, i->id, &a.sender, &a.sender_mac, arp_hints(i, &a, for_us));
-	if (a.request && for_us)
+	if (a.request && for_us) {
+		if (!shared_address_ours(dp, i, &a.target))
+			return DROP_NOT_PRIMARY;
 		arp_answer(dp, i, &a);
+	}
 	return DROP_HANDLED;
 }
 
 /* ---- neighbour discovery ---------------------------------------------------------------------- */
 
 static void
-nd_send(struct dataplane *dp, const struct iface *i, const struct mac_addr *to, struct rte_mbuf *m, size_t size)
+nd_send(struct dataplane *dp, const struct iface *i, const struct ip_addr *own, const struct mac_addr *to,
+	struct rte_mbuf *m, size_t size)
 {
 	rte_pktmbuf_append(m, (uint16_t)size);
-	frame_send(dp, i, to, RTE_ETHER_TYPE_IPV6, m);
+	frame_send(dp, i, own, to, RTE_ETHER_TYPE_IPV6, m);
 }
 
 /* To whom an answer goes: the sender, or all nodes when it has no address yet. */
@@ -278,13 +279,15 @@ take_solicit(struct dataplane *dp, const struct event *e, const struct iface *i,
 			NEIGHBOUR_OVERRIDE | (iface_owns(i, &p->target) ? NEIGHBOUR_CREATE : 0));
 	if (!iface_owns(i, &p->target))
 		return DROP_HANDLED;
+	if (!shared_address_ours(dp, i, &p->target))
+		return DROP_NOT_PRIMARY;
 	if (address_unspecified(&p->source)) /* duplicate address detection, before it is too late */
 		conflict(dp, e, &p->target);
 	if (!answer_to(p, e, &address, &to) || !(m = frame_new(dp)))
 		return DROP_HANDLED;
 	memcpy(own.b, i->mac.addr_bytes, 6);
 	dp->exception->stats.nd_answers++;
-	nd_send(dp, i, &to, m,
+	nd_send(dp, i, &p->target, &to, m,
 		nd_write_advert(
 			rte_pktmbuf_mtod(m, uint8_t *), &address, &p->target, &own, !address_unspecified(&p->source)));
 	return DROP_HANDLED;
@@ -311,19 +314,21 @@ take_advert(struct dataplane *dp, const struct event *e, const struct iface *i, 
 static enum drop_reason
 take_router_solicit(struct dataplane *dp, const struct event *e, const struct iface *i, const struct nd *p)
 {
-	struct ip_addr source = iface_link_local(i), address;
+	struct ip_addr source = iface_link_local(i), address, ours;
 	struct mac_addr to, own;
 	struct rte_mbuf *m;
 
 	if (p->has_mac)
 		neighbour_learn(dp, i->id, &p->source, &p->mac, NEIGHBOUR_OVERRIDE | NEIGHBOUR_CREATE);
-	if (i->kind != IFACE_SUBNET || !iface_source(i, &(struct ip_addr){.family = IP_V6}, &address))
+	if (i->kind != IFACE_SUBNET || !iface_source(i, &(struct ip_addr){.family = IP_V6}, &ours))
 		return DROP_HANDLED;
+	if (!shared_address_ours(dp, i, &ours))
+		return DROP_NOT_PRIMARY;
 	if (!answer_to(p, e, &address, &to) || !(m = frame_new(dp)))
 		return DROP_HANDLED;
 	memcpy(own.b, i->mac.addr_bytes, 6);
 	dp->exception->stats.router_answers++;
-	nd_send(dp, i, &to, m,
+	nd_send(dp, i, &ours, &to, m,
 		nd_write_router(
 			rte_pktmbuf_mtod(m, uint8_t *), &source, &address, &own, i->mtu, i->prefix, i->n_prefixes));
 	return DROP_HANDLED;
@@ -356,7 +361,7 @@ take_arp_nd(struct dataplane *dp, const struct event *e)
 	const struct iface *i = frame_iface(dp, e->iface);
 	enum drop_reason r;
 
-	if (i->kind != IFACE_SUBNET && i->kind != IFACE_UPLINK)
+	if (i->kind == IFACE_INVALID || i->kind == IFACE_GATEWAY)
 		r = DROP_NO_INTERFACE;
 	else if (e->l3_off >= e->m->data_len)
 		r = DROP_TRUNCATED;

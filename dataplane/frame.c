@@ -1,12 +1,16 @@
 /* Frames that control makes itself, and what an interface knows about addresses. Control only. */
 #include "dataplane/frame.h"
 
+#include "dataplane/arp.h"
+
 #include <rte_ether.h>
 #include <rte_mbuf.h>
 
 #include <string.h>
 
 #define FRAME_MIN 60 /* without FCS; zeros behind short packets, not what the buffer held before */
+
+const struct mac_addr frame_broadcast = {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
 
 struct rte_mbuf *
 frame_new(struct dataplane *dp)
@@ -39,8 +43,8 @@ link_header(const struct iface *i, const struct mac_addr *to, uint16_t ether_typ
 }
 
 void
-frame_send(
-	struct dataplane *dp, const struct iface *i, const struct mac_addr *to, uint16_t ether_type, struct rte_mbuf *m)
+frame_send(struct dataplane *dp, const struct iface *i, const struct ip_addr *own, const struct mac_addr *to,
+	uint16_t ether_type, struct rte_mbuf *m)
 {
 	if (!link_header(i, to, ether_type, m)) {
 		dataplane_drop(dp, m, DROP_NO_BUFFER);
@@ -53,7 +57,20 @@ frame_send(
 		if (zero)
 			memset(zero, 0, pad);
 	}
-	dataplane_send_frame(dp, i->port, m);
+	dataplane_send_frame(dp, i->port, m, own ? shared_address_until(dp, i, own) : UINT64_MAX);
+}
+
+bool
+frame_send_arp(struct dataplane *dp, const struct iface *i, const struct mac_addr *to, struct arp *a)
+{
+	struct rte_mbuf *m = frame_new(dp);
+
+	if (!m)
+		return false;
+	memcpy(a->sender_mac.b, i->mac.addr_bytes, 6);
+	arp_write((uint8_t *)rte_pktmbuf_append(m, ARP_LENGTH), a);
+	frame_send(dp, i, &a->sender, to, RTE_ETHER_TYPE_ARP, m);
+	return true;
 }
 
 const struct iface *
@@ -111,7 +128,7 @@ iface_neighbour(const struct iface *i, const struct ip_addr *a)
 {
 	const struct ip_prefix *p;
 
-	if (i->kind != IFACE_SUBNET && i->kind != IFACE_UPLINK)
+	if (i->kind == IFACE_INVALID || i->kind == IFACE_GATEWAY)
 		return false;
 	if (address_multicast(a) || address_unspecified(a) || iface_owns(i, a))
 		return false;

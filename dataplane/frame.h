@@ -3,12 +3,18 @@
 
 #include "dataplane/state.h"
 
+struct arp;
+
+extern const struct mac_addr frame_broadcast;
+
 /* An empty buffer with head room; NULL: none left, counted. */
 struct rte_mbuf *frame_new(struct dataplane *dp);
 /* m's data begins at the network header: put the link header of interface i before it, pad, send.
- * Ownership passes. */
-void frame_send(struct dataplane *dp, const struct iface *i, const struct mac_addr *to, uint16_t ether_type,
-	struct rte_mbuf *m);
+ * Ownership passes. own: the address of ours that the frame speaks for, and leaves no later than it may; NULL: none. */
+void frame_send(struct dataplane *dp, const struct iface *i, const struct ip_addr *own, const struct mac_addr *to,
+	uint16_t ether_type, struct rte_mbuf *m);
+/* The same of an ARP message, which gets our MAC as its sender's. False: no buffer. */
+bool frame_send_arp(struct dataplane *dp, const struct iface *i, const struct mac_addr *to, struct arp *a);
 
 /* The interface of an id of any origin. Never NULL; kind IFACE_INVALID where there is none. */
 const struct iface *frame_iface(const struct dataplane *dp, uint16_t id);

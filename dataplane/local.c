@@ -1,9 +1,10 @@
-/* What daemons in the control namespace send. Control thread.
+/* What daemons in a namespace of ours send. Control thread.
  *
- * Their packets leave by the uplink whose address they bear, as our own packets do: the uplink's hop finds the next one
- * by the dataplane's tables, whatever the kernel behind the daemon believes. Nothing is taken on trust: a daemon is a
- * process of its own, and only an IP packet from the uplink's address leaves, no group's traffic of a kernel, and no
- * ESP, whose numbers are the workers' alone.
+ * Their packets leave by the uplink or circuit whose address they bear, as our own packets do: its hop finds the next
+ * one by the dataplane's tables, whatever the kernel behind the daemon believes. From a gateway's address they meet the
+ * gateway's routes as if they had come out of one of its tunnels. Nothing is taken on trust: a daemon is a process of
+ * its own, and only an IP packet from that very address leaves, no group's traffic of a kernel, and no ESP, whose
+ * numbers are the workers' alone.
  *
  * A daemon that begins a thousand tunnels sends faster than a port's transmit queue empties. A worker takes all its
  * orders in one turn, so no more of them may wait than a queue holds in any case; the rest stays in the kernel's.
@@ -19,9 +20,11 @@
 static bool
 may_send(const struct iface *i, const struct ip_summary *ip)
 {
-	return i->kind == IFACE_UPLINK && iface_owns(i, &ip->source) && !address_link_local(&ip->source) &&
-	       !address_multicast(&ip->destination) && !address_unspecified(&ip->destination) &&
-	       ip->protocol != ESP_PROTOCOL;
+	/* BGP peers have addresses of 169.254.0.0/16, too */
+	if (i->kind == IFACE_SUBNET || (i->kind == IFACE_UPLINK && address_link_local(&ip->source)))
+		return false;
+	return iface_owns(i, &ip->source) && !address_multicast(&ip->destination) &&
+	       !address_unspecified(&ip->destination) && ip->protocol != ESP_PROTOCOL;
 }
 
 bool
@@ -55,6 +58,9 @@ dataplane_send_local(struct dataplane *dp, uint16_t iface, const uint8_t *l3, ui
 		return -EMSGSIZE;
 	}
 	memcpy(room, l3, ip.length);
-	dataplane_send_packet(dp, i->id, m, 0);
+	if (i->kind == IFACE_GATEWAY)
+		dataplane_send_routed(dp, i->id, m);
+	else
+		dataplane_send_packet(dp, i->id, m, 0);
 	return 0;
 }

@@ -29,16 +29,9 @@
 static void
 solicit_v4(struct dataplane *dp, const struct iface *i, const struct neighbour *n, const struct ip_addr *source)
 {
-	static const struct mac_addr broadcast = {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
-	const struct mac_addr *to = n->state == NEIGHBOUR_PROBE ? &n->mac : &broadcast;
 	struct arp a = {.request = true, .sender = *source, .target = n->address};
-	struct rte_mbuf *m = frame_new(dp);
 
-	if (!m)
-		return;
-	memcpy(a.sender_mac.b, i->mac.addr_bytes, 6);
-	arp_write((uint8_t *)rte_pktmbuf_append(m, ARP_LENGTH), &a);
-	frame_send(dp, i, to, RTE_ETHER_TYPE_ARP, m);
+	frame_send_arp(dp, i, n->state == NEIGHBOUR_PROBE ? &n->mac : &frame_broadcast, &a);
 }
 
 static void
@@ -56,7 +49,7 @@ solicit_v6(struct dataplane *dp, const struct iface *i, const struct neighbour *
 	size = (uint16_t)nd_write_solicit(
 		rte_pktmbuf_mtod(m, uint8_t *), source, probe ? &n->address : &group, &n->address, &own);
 	rte_pktmbuf_append(m, size);
-	frame_send(dp, i, &to, RTE_ETHER_TYPE_IPV6, m);
+	frame_send(dp, i, source, &to, RTE_ETHER_TYPE_IPV6, m);
 }
 
 static void
@@ -69,6 +62,8 @@ solicit(struct dataplane *dp, struct neighbour *n, enum neighbour_state state)
 	n->solicits++;
 	if (!iface_source(i, &n->address, &source))
 		return;
+	if (!shared_address_ours(dp, i, &source)) /* hosts would believe that the address is here */
+		source = source.family == IP_V6 ? iface_link_local(i) : (struct ip_addr){.family = IP_V4};
 	if (n->address.family == IP_V6)
 		solicit_v6(dp, i, n, &source);
 	else

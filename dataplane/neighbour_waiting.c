@@ -62,7 +62,8 @@ neighbour_send(struct dataplane *dp, const struct neighbour *n, const struct eve
 		dataplane_drop(dp, e->m, DROP_TRUNCATED);
 		return;
 	}
-	frame_send(dp, frame_iface(dp, n->iface), &n->mac, ip.v6 ? RTE_ETHER_TYPE_IPV6 : RTE_ETHER_TYPE_IPV4, e->m);
+	frame_send(
+		dp, frame_iface(dp, n->iface), NULL, &n->mac, ip.v6 ? RTE_ETHER_TYPE_IPV6 : RTE_ETHER_TYPE_IPV4, e->m);
 }
 
 /* Nobody answers. The sender is told, unless that is ourselves (packets sealed by us). */

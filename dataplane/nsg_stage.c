@@ -8,6 +8,7 @@
 #include "dataplane/flow.h"
 #include "dataplane/nsg.h"
 #include "dataplane/route.h"
+#include "dataplane/verdict.h"
 #include "dataplane/worker.h"
 
 #include <netinet/in.h>

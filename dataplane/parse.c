@@ -3,6 +3,7 @@
  * Worker only. Lengths come from the headers and are checked against what the buffer holds before
  * anything is read. Header chains are bounded. IPv4: RFC 791, RFC 1812 5.2.2; IPv6: RFC 8200.
  */
+#include "dataplane/flow_hash.h"
 #include "dataplane/worker.h"
 
 #include <rte_ether.h>
@@ -14,15 +15,6 @@
 
 #define IP6_HEADERS_MAX 8
 #define IP6_HEADER_BYTES_MAX 512
-
-/* Same result for both directions of a conversation. */
-static inline uint32_t
-hash_mix(uint64_t addresses, uint32_t rest)
-{
-	uint64_t h = (addresses ^ ((uint64_t)rest << 32 | rest)) * 0x9e3779b97f4a7c15ull;
-
-	return (uint32_t)(h >> 32) ^ (uint32_t)h;
-}
 
 static inline uint16_t
 read16(const uint8_t *b)
@@ -107,8 +99,8 @@ hash_set(struct packet *p, uint64_t addresses)
 
 	/* Fragments of one packet must meet at one worker, whether they carry ports and their protocol or not. */
 	if (!(p->flags & PKT_FRAGMENT))
-		rest = p->protocol | (uint32_t)(p->source_port ^ p->destination_port) << 8;
-	p->hash = hash_mix(addresses, rest);
+		rest = flow_hash_rest(p->protocol, p->source_port, p->destination_port);
+	p->hash = flow_hash_mix(addresses, rest);
 }
 
 /* RFC 1071: the words of a sound header, its checksum among them, add up to all ones. */
@@ -168,7 +160,7 @@ parse_v4(struct packet *p, uint8_t *l3, uint32_t available)
 	p->tcp_flags = 0;
 	if (likely(!(flags & PKT_LATER_FRAGMENT)) && !parse_l4(p))
 		return DROP_L4_TRUNCATED;
-	hash_set(p, (uint64_t)(source ^ destination) << 32 | (source + destination));
+	hash_set(p, flow_hash_v4(source, destination));
 	return PARSE_OK;
 }
 
@@ -222,7 +214,6 @@ parse_v6(struct packet *p, uint8_t *l3, uint32_t available)
 {
 	const struct rte_ipv6_hdr *ip = (const struct rte_ipv6_hdr *)l3;
 	uint32_t total, word;
-	uint64_t a[4];
 
 	if (available < sizeof(*ip))
 		return DROP_TRUNCATED;
@@ -244,8 +235,7 @@ parse_v6(struct packet *p, uint8_t *l3, uint32_t available)
 		return DROP_IP6_EXTENSION;
 	if (!(p->flags & PKT_LATER_FRAGMENT) && !parse_l4(p))
 		return DROP_L4_TRUNCATED;
-	memcpy(a, ip->src_addr, 32);
-	hash_set(p, a[0] ^ a[2] ^ (a[1] ^ a[3]) * 3);
+	hash_set(p, flow_hash_v6(ip->src_addr, ip->dst_addr));
 	return PARSE_OK;
 }
 

@@ -175,13 +175,13 @@ pipeline_waiting(struct worker *w)
 	forward(w, b);
 }
 
-/* Where our own packets go: tunnels and uplinks have a hop for them, subnets route them. */
+/* Where our own packets go: tunnels, gateways and uplinks have a hop for them, subnets route them. */
 static uint32_t
 local_hop(const struct view *v, const struct command *c)
 {
 	if (c->tunnel != TUNNEL_NONE)
 		return v->tunnel[c->tunnel & v->tunnel_mask].local_hop;
-	return v->iface[c->iface & v->iface_mask].local_hop;
+	return c->routed ? HOP_NONE : v->iface[c->iface & v->iface_mask].local_hop;
 }
 
 void

@@ -9,13 +9,22 @@
 
 #include <netinet/in.h>
 
-/* From outside, to the very uplink it came in by: a daemon may wait for it. */
+/* From outside, to the very uplink, circuit or gateway it came in by: a daemon may wait for it. */
 static bool
 from_peer(const struct worker *w, const struct packet *p)
 {
 	const struct iface *i = &w->view->iface[p->iface];
 
-	return i->kind == IFACE_UPLINK && !(p->flags & PKT_LOCAL) && packet_to_iface(i, p);
+	return i->kind != IFACE_SUBNET && !(p->flags & PKT_LOCAL) && packet_to_iface(i, p);
+}
+
+/* About what daemons sent. Those of a gateway may ping their peers. */
+static bool
+is_answer(const struct worker *w, const struct packet *p)
+{
+	if (w->view->iface[p->iface].kind != IFACE_UPLINK)
+		return p->protocol == (p->flags & PKT_V6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP);
+	return listener_error(p);
 }
 
 static void
@@ -30,7 +39,7 @@ deliver_local(struct worker *w, struct packet *p)
 			class = PUNT_ECHO;
 		else if (from_peer(w, p))
 			class = listener_class(p);
-		if (class == PUNT_LOCAL && from_peer(w, p) && listener_error(p))
+		if (class == PUNT_LOCAL && from_peer(w, p) && is_answer(w, p))
 			reason = DROP_HANDLED;
 	}
 	punt(w, p, class, reason, IFACE_NONE, NULL, 0);
@@ -91,7 +100,12 @@ follow(struct worker *w, struct burst *b, struct packet *p)
 		b->filtered |= h->filtered;
 		return true;
 	case HOP_TUNNEL:
-		into_tunnel(w->view, b, p, h->tunnel);
+		into_tunnel(w->view, b, p, likely(!h->spread) ? h->tunnel : spread_to(w->view, h, p->hash));
+		return true;
+	case HOP_CIRCUIT:
+		p->tunnel = TUNNEL_NONE;
+		p->out = likely(!h->spread) ? h->iface : spread_to(w->view, h, p->hash);
+		p->next4 = w->view->iface[p->out & w->view->iface_mask].next4;
 		return true;
 	case HOP_CLIENT:
 		return to_client(w, b, p, h);

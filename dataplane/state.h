@@ -1,6 +1,7 @@
 /* The running dataplane, whole. Inside the dataplane only; the control thread owns it. */
 #pragma once
 
+#include "dataplane/shared_address_state.h"
 #include "dataplane/worker.h"
 
 #define RETIRED_MAX 64
@@ -35,6 +36,7 @@ struct dataplane {
 	struct miss_limiter misses; /* over all workers, by nanoseconds */
 	struct neighbours *neighbour_state;
 	struct exception *exception;
+	struct shared_addresses shared;
 	uint64_t drops[DROP_REASON_COUNT]; /* control's own: packets it had to drop */
 	struct flow_filter filter[2];      /* the traced filter; alternates so that workers never see one change */
 	uint32_t filter_turn;
@@ -44,9 +46,12 @@ struct dataplane {
  * turn the workers themselves (worker_turn). */
 void dataplane_prime(struct dataplane *dp, struct view *first, const struct dataplane_events *events);
 /* Control. Send a finished L2 frame / route an L3 packet of our own (m->data at the IP header, data off
- * at l3_off) as if from iface. Ownership passes; a full ring frees it and counts NO_BUFFER. */
-void dataplane_send_frame(struct dataplane *dp, uint16_t port, struct rte_mbuf *m);
+ * at l3_off) as if from iface. Ownership passes; a full ring frees it and counts NO_BUFFER. A frame that the worker
+ * meets at until_ns of CLOCK_BOOTTIME or later is dropped as NOT_PRIMARY; UINT64_MAX: never. */
+void dataplane_send_frame(struct dataplane *dp, uint16_t port, struct rte_mbuf *m, uint64_t until_ns);
 void dataplane_send_packet(struct dataplane *dp, uint16_t iface, struct rte_mbuf *m, uint16_t l3_off);
+/* By the interface's routes, as if it had come in there. */
+void dataplane_send_routed(struct dataplane *dp, uint16_t iface, struct rte_mbuf *m);
 /* Control. The same for an answer to the packet of event e: it goes back the way that packet came, into its tunnel
  * when it was opened from one. */
 void dataplane_send_answer(struct dataplane *dp, const struct event *e, struct rte_mbuf *m, uint16_t l3_off);

@@ -34,6 +34,8 @@ next_hop(const struct view *v, const struct packet *p)
 	switch (h->kind) {
 	case HOP_NEIGHBOUR:
 		return h->address;
+	case HOP_CIRCUIT:
+		return out->gateway4;
 	case HOP_TUNNEL:
 	case HOP_CLIENT:
 	case HOP_UPLINK:

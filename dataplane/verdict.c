@@ -1,18 +1,31 @@
-/* Verdicts for tools: the tables and lookups of the workers, asked one packet at a time.
- *
- * Any thread that keeps the view alive.
- */
+#include "dataplane/verdict.h"
+
 #include "dataplane/client.h"
 #include "dataplane/route.h"
 #include "dataplane/view.h"
 
+/* As parse has it of such a packet. */
+static uint32_t
+hash_of(const struct verdict_packet *p)
+{
+	uint32_t source, destination, rest = flow_hash_rest(p->protocol, p->source_port, p->destination_port);
+
+	if (p->destination.family == IP_V6)
+		return flow_hash_mix(flow_hash_v6(p->source.b, p->destination.b), rest);
+	memcpy(&source, p->source.b, sizeof(source));
+	memcpy(&destination, p->destination.b, sizeof(destination));
+	return flow_hash_mix(flow_hash_v4(source, destination), rest);
+}
+
 /* Into which tunnel, TUNNEL_NONE: none, or to a client that is not there. */
 static uint16_t
-verdict_tunnel(const struct view *v, const struct hop *h, const struct ip_addr *destination)
+verdict_tunnel(const struct view *v, const struct hop *h, const struct verdict_packet *p)
 {
 	if (h->kind == HOP_CLIENT)
-		return client_tunnel(v, h->iface, destination->family, destination->b);
-	return h->kind == HOP_TUNNEL ? h->tunnel & v->tunnel_mask : TUNNEL_NONE;
+		return client_tunnel(v, h->iface, p->destination.family, p->destination.b);
+	if (h->kind != HOP_TUNNEL)
+		return TUNNEL_NONE;
+	return (h->spread ? spread_to(v, h, hash_of(p)) : h->tunnel) & v->tunnel_mask;
 }
 
 void
@@ -39,9 +52,13 @@ verdict_route(const struct view *v, const struct verdict_packet *p, struct route
 		.deny_name = h->deny_name,
 		.deny_forwarded = h->deny_forwarded,
 		.iface = h->iface,
-		.tunnel = verdict_tunnel(v, h, &p->destination),
+		.tunnel = verdict_tunnel(v, h, p),
 		.next_hop = h->address,
 	};
+	if (h->kind == HOP_CIRCUIT) {
+		out->iface = (h->spread ? spread_to(v, h, hash_of(p)) : h->iface) & v->iface_mask;
+		out->next_hop = v->iface[out->iface].gateway4;
+	}
 	if (out->tunnel != TUNNEL_NONE) {
 		out->next_hop = v->tunnel[out->tunnel].remote;
 		out->tunnel_name = v->tunnel[out->tunnel].name;

@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include "dataplane/flow_hash.h"
 #include "dataplane/dataplane.h"
 #include "dataplane/esp.h"
 
@@ -52,6 +53,7 @@ struct iface {
 	struct ip_addr address[IFACE_PREFIXES_MAX];
 	struct ip_prefix prefix[IFACE_PREFIXES_MAX];
 	struct ip_addr gateway4, gateway6;
+	rte_be32_t next4; /* circuit: gateway4 */
 } __rte_cache_aligned;
 
 struct hop {
@@ -60,6 +62,8 @@ struct hop {
 	bool deny_forwarded;
 	bool filtered; /* to a subnet with security groups */
 	uint16_t iface, tunnel;
+	uint16_t spread; /* HOP_TUNNEL, HOP_CIRCUIT: to those of view.spread[spread - 1], by flow; 0: `tunnel`, `iface`
+			  */
 	uint32_t name, deny_name;
 	rte_be32_t next4; /* IPv4 neighbour to send to; 0: it depends on the packet, or is none of IPv4 */
 	struct ip_addr address;
@@ -132,10 +136,21 @@ struct sa_slot {
 
 #define ENCAP_PORTS_MAX 16
 
-/* A hop into the first of some tunnels that has an outbound SA; none has: the first. Nothing for workers. */
+#define SPREAD_MAX 8
+#define SPREAD_SLOTS 64
+
+/* A hop into the first of some tunnels that has an outbound SA, or into all that have; none has: the first. Or to all
+ * of some circuits, whose interfaces stand in `tunnel`. Nothing for workers. */
 struct standby {
 	uint32_t hop;
-	uint16_t n, tunnel[4];
+	bool all, circuit;
+	uint16_t n, tunnel[SPREAD_MAX];
+};
+
+/* Tunnels or circuits side by side, each by its share of flows. A tunnel that is down is replaced in its slots: other
+ * flows stay where they are. */
+struct spread {
+	uint16_t slot[SPREAD_SLOTS];
 };
 
 struct view {
@@ -163,6 +178,7 @@ struct view {
 	struct nic *nic_store;
 	const struct standby *standby; /* of the description */
 	uint32_t n_standby;
+	struct spread *spread; /* by index of standby; NULL: no hop is spread */
 
 	/* builder and control */
 	_Atomic uint32_t references;
@@ -175,6 +191,13 @@ struct view {
 };
 
 #define SPI_PROBES_MAX 16
+
+/* The tunnel, or the circuit's interface. */
+static inline uint16_t
+spread_to(const struct view *v, const struct hop *h, uint32_t hash)
+{
+	return v->spread[h->spread - 1].slot[flow_share(hash, SPREAD_SLOTS)];
+}
 
 /* The NIC that owns an address on an interface, NULL if none. Any thread. */
 const struct nic *iface_nic(const struct iface *i, uint8_t family, const uint8_t *address);

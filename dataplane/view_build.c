@@ -118,6 +118,7 @@ view_free(struct view *v)
 	rte_free((void *)(uintptr_t)v->inbound);
 	rte_free((void *)(uintptr_t)v->client);
 	rte_free(v->hop_store);
+	rte_free(v->spread);
 	rte_free(v->selector_store);
 	rte_free(v->path_store);
 	rte_free(v->class_store);

@@ -102,6 +102,8 @@ iface_fill(struct build *b, struct iface *i, uint16_t id)
 	i->tags = b->view->n_tags ? b->view->tags[s->tags] : NULL;
 	i->filter_in = i->acl_in != NULL;
 	i->filter_out = i->acl_out != NULL;
+	if (s->kind == IFACE_CIRCUIT)
+		memcpy(&i->next4, s->gateway4.b, sizeof(i->next4));
 	if (caps && s->kind != IFACE_GATEWAY)
 		memcpy(&i->mac, &caps->mac, sizeof(i->mac));
 	quick_prefix(i);
@@ -160,7 +162,7 @@ build_attachments(struct build *b)
 	for (uint32_t i = 1; i < b->spec->n_ifaces; i++) {
 		const struct iface_spec *s = &b->spec->iface[i];
 
-		if (s->kind != IFACE_SUBNET && s->kind != IFACE_UPLINK)
+		if (s->kind == IFACE_INVALID || s->kind == IFACE_GATEWAY)
 			continue;
 		if (table[s->port][s->vlan] != IFACE_NONE)
 			return build_fail(b, "port %u VLAN %u is attached twice", s->port, s->vlan);

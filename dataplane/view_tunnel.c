@@ -4,18 +4,35 @@
 #include <errno.h>
 #include <string.h>
 
-/* Behind the described hops: one for our own packets on every uplink, to a gateway's clients, and into every tunnel. */
+/* IFACE_SUBNET: our own packets are routed. */
+static enum hop_kind
+own_way(uint8_t iface)
+{
+	switch (iface) {
+	case IFACE_UPLINK:
+		return HOP_UPLINK;
+	case IFACE_CIRCUIT:
+		return HOP_CIRCUIT;
+	case IFACE_GATEWAY:
+		return HOP_CLIENT;
+	default:
+		return HOP_DROP;
+	}
+}
+
+/* Behind the described hops: one for our own packets on every uplink and circuit, to a gateway's clients, and into
+ * every tunnel. */
 static uint32_t
 local_hops(struct build *b, struct hop *hop, uint32_t n)
 {
 	struct iface *iface = (struct iface *)(uintptr_t)b->view->iface;
 
 	for (uint32_t i = 0; i < b->spec->n_ifaces; i++) {
-		if (iface[i].kind != IFACE_UPLINK && iface[i].kind != IFACE_GATEWAY)
+		enum hop_kind kind = own_way(iface[i].kind);
+
+		if (kind == HOP_DROP)
 			continue;
-		hop[n] = (struct hop){.kind = iface[i].kind == IFACE_UPLINK ? HOP_UPLINK : HOP_CLIENT,
-			.iface = (uint16_t)i,
-			.name = iface[i].name};
+		hop[n] = (struct hop){.kind = kind, .iface = (uint16_t)i, .name = iface[i].name};
 		iface[i].local_hop = n++;
 	}
 	for (uint32_t i = 0; i < b->spec->n_tunnels; i++)
@@ -48,7 +65,13 @@ hop_make(const struct view *v, const struct hop_spec *s)
 _Static_assert(sizeof(((struct standby *)0)->tunnel) == sizeof(uint16_t) + sizeof(((struct hop_spec *)0)->standby),
 	"room for a hop's tunnel and those behind it");
 
-/* Which of the hops have more than one tunnel. */
+static bool
+has_standby(const struct hop_spec *h)
+{
+	return (h->kind == HOP_TUNNEL || h->kind == HOP_CIRCUIT) && h->n_standby > 0;
+}
+
+/* Which of the hops have more than one tunnel or circuit. */
 static int
 standby_list(struct build *b)
 {
@@ -57,7 +80,7 @@ standby_list(struct build *b)
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < spec->n_hops; i++)
-		n += spec->hop[i].kind == HOP_TUNNEL && spec->hop[i].n_standby > 0;
+		n += has_standby(&spec->hop[i]);
 	s = build_array(b, n, sizeof(*s));
 	if (s == NULL)
 		return -ENOMEM;
@@ -65,9 +88,12 @@ standby_list(struct build *b)
 	for (uint32_t i = 0; i < spec->n_hops; i++) {
 		const struct hop_spec *h = &spec->hop[i];
 
-		if (h->kind != HOP_TUNNEL || h->n_standby == 0)
+		if (!has_standby(h))
 			continue;
-		*s = (struct standby){.hop = i, .n = (uint16_t)(1 + h->n_standby), .tunnel = {h->tunnel}};
+		*s = (struct standby){.hop = i, .n = (uint16_t)(1 + h->n_standby)};
+		s->circuit = h->kind == HOP_CIRCUIT;
+		s->all = h->spread || s->circuit;
+		s->tunnel[0] = s->circuit ? h->iface : h->tunnel;
 		memcpy(&s->tunnel[1], h->standby, h->n_standby * sizeof(h->standby[0]));
 		s++;
 	}

@@ -1,8 +1,9 @@
 /* The worker loop.
  *
- * Worker lcore only. The order inside a turn is the invariant that lets control free views: first
- * report quiescence (nothing of an older view is held), then drain all orders (a newer view was
- * enqueued before its grace period started, so it is taken here), and only then touch packets.
+ * Worker lcore only. The order inside a turn is the invariant that lets control free views: first report quiescence
+ * (nothing of an older view is held), then take the newest view (it was published before the grace period of the one
+ * before it started, so it is there), and only then touch packets. Orders are packets, too: what control sends is
+ * routed. A view that came as an order among them would be taken too late for those before it.
  */
 #include "dataplane/fragment.h"
 #include "dataplane/handoff.h"
@@ -19,19 +20,28 @@
 #define IDLE_NS 20000   /* how long it sleeps at a time */
 #define ORDERS_MAX 2048 /* more than the ring holds: a turn drains all there was */
 
+/* It may have been stopped between control's order and here. */
+static void
+send_frame(struct worker *w, const struct command *c)
+{
+	w->stats.made++;
+	if (unlikely(c->until_ns != UINT64_MAX) && clock_boot_ns() >= c->until_ns) {
+		w->drops[DROP_NOT_PRIMARY]++;
+		rte_pktmbuf_free(c->m);
+		return;
+	}
+	transmit_frame(w, c->port, c->m);
+}
+
 static void
 obey(struct worker *w, const struct command *c)
 {
 	switch ((enum command_type)c->type) {
-	case COMMAND_VIEW:
-		w->view = c->view;
-		break;
 	case COMMAND_TRACE:
 		trace_order(w, c->filter, c->count);
 		break;
 	case COMMAND_FRAME:
-		w->stats.made++;
-		transmit_frame(w, c->port, c->m);
+		send_frame(w, c);
 		break;
 	case COMMAND_PACKET:
 		pipeline_local(w, c);
@@ -144,6 +154,7 @@ worker_turn(struct worker *w)
 
 	tick(w);
 	rte_rcu_qsbr_quiescent(w->qsbr, w->id);
+	w->view = atomic_load_explicit(&w->published, memory_order_acquire);
 	work = orders(w);
 	if (unlikely(w->stopping)) {
 		flush(w);

@@ -54,6 +54,9 @@ struct worker {
 	uint64_t tsc_hz;
 	bool busy_poll;
 
+	/* control writes: the newest publication, taken at the start of a turn */
+	_Atomic(const struct view *) published __rte_cache_aligned;
+
 	/* the worker writes; control reads counters without a lock (aligned 64-bit words) */
 	const struct view *view __rte_cache_aligned;
 	uint64_t now;   /* TSC at the start of this turn */

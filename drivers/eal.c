@@ -35,6 +35,7 @@
 #define OFFLINE_MB 2048
 
 static char *runtime_dir;
+static cpu_set_t beside_workers;
 static FILE *log_stream;
 
 /* ---- what the machine has --------------------------------------------------------- */
@@ -107,6 +108,12 @@ eal_arguments_free(struct eal_arguments *arguments)
 	memset(arguments, 0, sizeof *arguments);
 }
 
+static int
+cpu_of(const struct cfg_appliance *a, const struct eal_machine *m, unsigned lcore)
+{
+	return a->cores ? a->cores[lcore] : m->cpus[lcore % m->n_cpus];
+}
+
 static bool
 cpu_allowed(const struct eal_machine *m, int cpu)
 {
@@ -135,7 +142,7 @@ lcores_add(const struct cfg_appliance *a, const struct eal_machine *m, struct ea
 	}
 
 	for (unsigned lcore = 0; lcore <= a->workers; lcore++) {
-		int cpu = a->cores ? a->cores[lcore] : m->cpus[lcore % m->n_cpus];
+		int cpu = cpu_of(a, m, lcore);
 
 		if (!cpu_allowed(m, cpu)) {
 			snprintf(error, n, "core %d of appliance.cores is not among the cores this process may use",
@@ -148,6 +155,18 @@ lcores_add(const struct cfg_appliance *a, const struct eal_machine *m, struct ea
 	argument_add(out, "--lcores=%s", list);
 	argument_add(out, "--main-lcore=0");
 	return 0;
+}
+
+void
+eal_cores_beside(const struct cfg_appliance *a, const struct eal_machine *m, cpu_set_t *out)
+{
+	CPU_ZERO(out);
+	for (uint16_t i = 0; i < m->n_cpus; i++)
+		CPU_SET(m->cpus[i], out);
+	for (unsigned lcore = 1; lcore <= a->workers && m->n_cpus > 0; lcore++)
+		CPU_CLR(cpu_of(a, m, lcore), out);
+	if (CPU_COUNT(out) == 0 && m->n_cpus > 0)
+		CPU_SET(cpu_of(a, m, 0), out);
 }
 
 static uint32_t
@@ -359,6 +378,8 @@ eal_start(const struct cfg_appliance *a, const char *prefix, char *error, size_t
 	if (r == 0)
 		r = eal_init(&arguments, prefix, error, n);
 	if (r == 0)
+		eal_cores_beside(a, &machine, &beside_workers);
+	if (r == 0)
 		log_info("eal", "%u MB of memory %s, control and %u workers on %u cores", arguments.memory_mb,
 			arguments.huge ? "in huge pages"
 				       : "without huge pages (none or too few are free, or turned off)",
@@ -366,6 +387,14 @@ eal_start(const struct cfg_appliance *a, const char *prefix, char *error, size_t
 
 	eal_arguments_free(&arguments);
 	return r;
+}
+
+void
+eal_cores_beside_workers(cpu_set_t *out)
+{
+	*out = beside_workers;
+	if (CPU_COUNT(out) == 0)
+		sched_getaffinity(0, sizeof(*out), out);
 }
 
 int

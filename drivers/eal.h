@@ -8,6 +8,7 @@
 
 #include "config/config.h"
 
+#include <sched.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -45,6 +46,12 @@ int eal_start(const struct cfg_appliance *a, const char *prefix, char *error, si
 int eal_offline_start(char *error, size_t n);
 /* Leaves nothing behind. */
 void eal_stop(void);
+
+/* For a program that we start: the cores that the arguments leave to others than workers, and that of the control
+ * thread when there are none. Pure. */
+void eal_cores_beside(const struct cfg_appliance *a, const struct eal_machine *m, cpu_set_t *out);
+/* The same of the EAL that runs; the core of the caller before it was started. */
+void eal_cores_beside_workers(cpu_set_t *out);
 
 /* The lcore of a worker. */
 static inline unsigned

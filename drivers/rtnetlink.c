@@ -310,15 +310,19 @@ route_request(struct rtnetlink *r, uint16_t type, uint16_t flags, int index, uin
 int
 link_default_route_set(struct rtnetlink *r, int index, const struct ip_addr *gateway, uint32_t metric)
 {
+	static const uint8_t unspecified[sizeof gateway->b];
+	bool on_link = memcmp(gateway->b, unspecified, sizeof unspecified) == 0;
 	struct rtmsg *m;
 	struct nlmsghdr *h =
 		route_request(r, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, index, gateway->family, metric, &m);
 
 	m->rtm_protocol = RTPROT_STATIC;
-	m->rtm_scope = RT_SCOPE_UNIVERSE;
+	m->rtm_scope = on_link ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
 	m->rtm_type = RTN_UNICAST;
-	m->rtm_flags = RTNH_F_ONLINK;
-	mnl_attr_put(h, RTA_GATEWAY, address_size(gateway), gateway->b);
+	if (!on_link) {
+		m->rtm_flags = RTNH_F_ONLINK;
+		mnl_attr_put(h, RTA_GATEWAY, address_size(gateway), gateway->b);
+	}
 	return order(r, h);
 }
 
@@ -331,5 +335,33 @@ link_default_route_delete(struct rtnetlink *r, int index, uint8_t family, uint32
 
 	m->rtm_scope = RT_SCOPE_NOWHERE;
 	e = order(r, h);
+	return e == -ESRCH ? 0 : e;
+}
+
+static int
+host_route(struct rtnetlink *r, uint16_t type, uint16_t flags, int index, const struct ip_addr *host)
+{
+	struct rtmsg *m;
+	struct nlmsghdr *h = route_request(r, type, flags, index, host->family, 0, &m);
+
+	m->rtm_dst_len = address_bits(host);
+	m->rtm_protocol = RTPROT_STATIC;
+	m->rtm_scope = RT_SCOPE_LINK;
+	m->rtm_type = RTN_UNICAST;
+	mnl_attr_put(h, RTA_DST, address_size(host), host->b);
+	return order(r, h);
+}
+
+int
+link_host_route_set(struct rtnetlink *r, int index, const struct ip_addr *host)
+{
+	return host_route(r, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, index, host);
+}
+
+int
+link_host_route_delete(struct rtnetlink *r, int index, const struct ip_addr *host)
+{
+	int e = host_route(r, RTM_DELROUTE, 0, index, host);
+
 	return e == -ESRCH ? 0 : e;
 }

@@ -38,7 +38,10 @@ int link_address_delete(struct rtnetlink *r, int index, const struct ip_addr *a,
 int link_address_each(struct rtnetlink *r, int index, void (*each)(void *context, const struct ip_addr *a, uint8_t len),
 	void *context);
 
-/* The default route of this metric by the link: added or replaced. */
+/* The default route of this metric by the link: added or replaced. An unspecified gateway: all is on the link. */
 int link_default_route_set(struct rtnetlink *r, int index, const struct ip_addr *gateway, uint32_t metric);
 /* 0, too, when there is none. */
 int link_default_route_delete(struct rtnetlink *r, int index, uint8_t family, uint32_t metric);
+/* One address that is on the link. 0, too, when the route is there, or is not. */
+int link_host_route_set(struct rtnetlink *r, int index, const struct ip_addr *host);
+int link_host_route_delete(struct rtnetlink *r, int index, const struct ip_addr *host);

@@ -152,8 +152,8 @@ def run_meson(totals, label, build, suite, slower=1, environment=None, wrap=(), 
     return len(tests)
 
 
-def run_scripts(totals, suite, build):
-    """tests/SUITE/test_*.py: two at a time, for most of it they wait; then those that need the machine for themselves."""
+def run_scripts(totals, suite, build, at_once):
+    """tests/SUITE/test_*.py: some at a time, for most of it they wait; then those that need the machine for themselves."""
     folder = os.path.join(ROOT, "tests", suite)
     names = sorted(f[5:-3] for f in os.listdir(folder) if f.startswith("test_") and f.endswith(".py"))
 
@@ -161,7 +161,7 @@ def run_scripts(totals, suite, build):
         run_program(totals, suite, name, [PYTHON, os.path.join(folder, f"test_{name}.py")], 900,
                     {"ISTHMUS_BUILD": os.path.abspath(build), "PYTHONPATH": os.path.join(ROOT, "tests")})
 
-    with ThreadPoolExecutor(max_workers=2) as pool:
+    with ThreadPoolExecutor(max_workers=at_once) as pool:
         list(pool.map(run, (name for name in names if name not in ALONE)))
     for name in names:
         if name in ALONE:
@@ -178,14 +178,14 @@ def suite_whole(totals, build):
 
 def suite_interop(totals, build):
     run_meson(totals, "interop", build, "interop")
-    run_scripts(totals, "interop", build)
+    run_scripts(totals, "interop", build, 2)  # peers that work in userland, with lifetimes of seconds
 
 
 def suite_system(totals, build):
     if os.getuid() != 0:
         totals.add("system", "skip", "all of it", "namespaces need root")
         return
-    run_scripts(totals, "system", build)
+    run_scripts(totals, "system", build, 3)
 
 
 def suite_asan(totals, _build):
@@ -195,8 +195,9 @@ def suite_asan(totals, _build):
     environment = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0",
                    "LSAN_OPTIONS": f"suppressions={ROOT}/tests/lib/lsan.supp:print_suppressions=0",
                    "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"}
-    if meson_build(totals, "asan", build, "-Dfuzz=true", "-Doptimization=1", "-Ddebug=true",
-                   "-Db_sanitize=address,undefined", "-Db_lundef=false", f"{NO_ALIGNMENT} -fsanitize=fuzzer-no-link",
+    if meson_build(totals, "asan", build, "-Dfuzz=true", "-Doptimization=1", "-Ddebug=false",
+                   "-Db_sanitize=address,undefined", "-Db_lundef=false",
+                   f"{NO_ALIGNMENT} -fsanitize=fuzzer-no-link -gline-tables-only",
                    environment={"CC": "clang"}):
         run_meson(totals, "asan", build, "unit", 4, environment)
         run_meson(totals, "asan", build, "whole", 4, environment)
@@ -212,7 +213,7 @@ def suite_tsan(totals, _build):
 
 
 def suite_fuzz(totals, _build):
-    run_program(totals, "fuzz", "all targets", [os.path.join(ROOT, "tests/fuzz/run.sh"), "30"], 900)
+    run_program(totals, "fuzz", "all targets", [os.path.join(ROOT, "tests/fuzz/run.sh"), "20"], 900)
 
 
 SUITES = {"unit": suite_unit, "whole": suite_whole, "interop": suite_interop, "system": suite_system,

@@ -54,6 +54,12 @@ static const struct column connections[] = {C("CONNECTION", "name"), C("TYPE", "
 static const struct column clients[] = {C("GATEWAY", "virtualNetworkGateway"), C("USER", "vpnUserName"),
 	C("ADDRESS", "privateIpAddress"), C("FROM", "publicIpAddress"), C("SINCE", "vpnConnectionTime"),
 	C("BYTES-IN", "ingressBytesTransferred"), C("BYTES-OUT", "egressBytesTransferred"), {0}};
+static const struct column bgp_peers[] = {C("GATEWAY", "virtualNetworkGateway"), C("CONNECTION", "connection"),
+	C("LOCAL", "localAddress"), C("NEIGHBOR", "neighbor"), C("ASN", "asn"), C("STATE", "state"),
+	C("FOR", "connectedDuration"), C("LEARNED", "routesReceived"), C("ADVERTISED", "routesAdvertised"),
+	C("LAST-ERROR", "lastError"), {0}};
+static const struct column gateway_routes[] = {C("GATEWAY", "virtualNetworkGateway"), C("NETWORK", "network"),
+	C("NEXT-HOP", "nextHop"), C("PEER", "sourcePeer"), C("AS-PATH", "asPath"), C("ORIGIN", "origin"), {0}};
 static const struct column faults[] = {C("RESOURCE", "resource"), C("TYPE", "resourceType"), C("FAULT", "id"),
 	C("REASON", "reasonType"), C("SUMMARY", "summary"), {0}};
 static const struct column flows[] = {C("SUBNET", "subnet"), C("DIR", "direction"), C("PROTO", "protocol"),
@@ -410,6 +416,16 @@ table_print(enum verb verb, const json_t *result, FILE *to)
 	case VERB_CLIENTS:
 		list_print(clients, result, to);
 		break;
+	case VERB_BGP_PEERS:
+		list_print(bgp_peers, json_object_get(result, "value"), to);
+		break;
+	case VERB_GATEWAY_HEALTH:
+		tree_print(json_object_get(result, "value"), 0, to);
+		break;
+	case VERB_ROUTES_LEARNED:
+	case VERB_ROUTES_ADVERTISED:
+		list_print(gateway_routes, json_object_get(result, "value"), to);
+		break;
 	case VERB_TROUBLESHOOT:
 		troubleshoot_print(result, to);
 		break;
@@ -443,6 +459,7 @@ table_print(enum verb verb, const json_t *result, FILE *to)
 	case VERB_PEERING_SHOW:
 	case VERB_NEXT_HOP:
 	case VERB_CONNECTION_RESET:
+	case VERB_HA_SHOW:
 	case VERB_TRACE:
 	case VERB_COUNT:
 		tree_print(result, 0, to);

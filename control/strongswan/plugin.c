@@ -16,6 +16,7 @@
  * request may take (5); revoked, see revoked.h, which is read anew whenever a client comes.
  */
 #include "control/strongswan/backend.h"
+#include "control/strongswan/directories.h"
 #include "control/strongswan/link.h"
 #include "control/strongswan/listener.h"
 #include "control/strongswan/version.h"
@@ -71,6 +72,7 @@ destroy(plugin_t *this)
 {
 	struct plugin *p = (struct plugin *)this;
 
+	directories_stop();
 	link_close(p->link);
 	free(p);
 }
@@ -136,5 +138,6 @@ kernel_isthmus_plugin_create(void)
 		return NULL;
 	}
 	backend_use(link_requests(p->link));
+	directories_start();
 	return &p->public;
 }

@@ -31,7 +31,10 @@ static const char site[] =
 static struct view_spec
 base_spec(void)
 {
-	return whole_world()->spec;
+	struct view_spec spec = whole_world()->spec;
+
+	whole_one_gateway_table(&spec);
+	return spec;
 }
 
 static void *

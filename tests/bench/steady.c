@@ -131,6 +131,7 @@ extend(struct view_spec *spec, void *context)
 	uint32_t first_hop = spec->n_hops;
 
 	(void)context;
+	whole_one_gateway_table(spec);
 	memcpy(hop, spec->hop, spec->n_hops * sizeof(*hop));
 	for (uint32_t i = 0; i < TUNNELS; i++) {
 		tunnel[i] = spec->tunnel[0];

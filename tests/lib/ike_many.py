@@ -10,6 +10,7 @@ address, against floods, out of it. Connection i is of gateway i % GATEWAYS at b
 goes from its address at one end to the one at the other passes by no other tunnel.
 """
 
+import collections
 import contextlib
 import os
 import select
@@ -58,8 +59,8 @@ class End:
             self.close()
             raise
 
-    def config(self, connections, **more):
-        """connections: of connection()."""
+    def config(self, connections, cores=None, **more):
+        """connections: of connection(). cores: of the control thread and the worker."""
         networks = [az.vnet(f"net{n}", [f"10.{n}.0.0/16"], [
             az.subnet("hosts", f"10.{n}.0.0/17"), az.subnet("GatewaySubnet", f"10.{n}.255.0/27")])
             for n in self.networks]
@@ -73,6 +74,7 @@ class End:
                 "appliance": {"ports": [*ports, az.port("wan", "wan")],
                               "attachments": [az.attach(f"net{n}/hosts", f"hosts{n}") for n in self.networks],
                               "uplinks": [az.uplink("wan", "wan", *(f"{a}/24" for a in self.networks.values()))],
+                              **({"cores": cores} if cores else {}),
                               "flows": 65536, "neighbours": 32768, "ike": {"logLevel": 0, **ike}}, **more}
 
     def connection(self, i, network, peer, prefix, ids, **appliance):
@@ -107,9 +109,13 @@ class End:
     def sas(self):
         return self.box.ask("sa list")
 
+    def children(self):
+        """SAs of each tunnel that has any."""
+        return list(collections.Counter(row["tunnel"] for row in self.sas()).values())
+
     def ids(self):
-        """All SPIs."""
-        return sorted(row["spi"] for row in self.sas())
+        """The tunnel of each SA."""
+        return {(row["direction"], row["spi"]): row["tunnel"] for row in self.sas()}
 
     def close(self):
         if self.session:
@@ -157,8 +163,11 @@ class Many:
         return [(first + i % GATEWAYS, inside(first + i % GATEWAYS, i // GATEWAYS)) for first in FIRST.values()]
 
     def configs(self):
+        """charon shares a core with control where there are but two: each end has another one for them."""
         ends = zip(self.end, reversed(self.end), (0, 1))
-        return [end.config([self._connection(i, end, peer, number) for i in range(self.count)])
+        cores = sorted(os.sched_getaffinity(0))
+        return [end.config([self._connection(i, end, peer, number) for i in range(self.count)],
+                           cores=[cores[number], cores[1 - number]] if len(cores) == 2 else None)
                 for end, peer, number in ends]
 
     def _connection(self, i, end, peer, number):
@@ -187,9 +196,10 @@ class Many:
         return time.monotonic() - self.began
 
     def await_settled(self, timeout):
-        """One IKE_SA of each with its children, and nothing else."""
+        """One IKE_SA of each with its children, and nothing else: counted by tunnel, for one that comes up twice hides
+        another that is gone."""
         def settled():
-            return all(end.ike_sas() == (self.count, 0) and len(end.sas()) == 2 * self.count * self.children
+            return all(end.ike_sas() == (self.count, 0) and end.children() == [2 * self.children] * self.count
                        for end in self.end)
         net.eventually(settled, timeout, 0.5, f"{self.count} IKE_SAs with their children")
 
@@ -211,7 +221,7 @@ class Many:
                         data, more, _, sender = s.recvmsg(100, 200)
                         to = PKTINFO.unpack(more[0][2])[2]
                         s.sendmsg([data], [(socket.IPPROTO_IP, IP_PKTINFO, PKTINFO.pack(0, to, to))], 0, sender)
-        thread = threading.Thread(target=run)
+        thread = threading.Thread(target=run, daemon=True)
         thread.start()
         self.answerers.append(thread)
 

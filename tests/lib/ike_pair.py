@@ -178,7 +178,7 @@ class Pair:
             listener.listen(1)
             listener.settimeout(timeout)
             sender.settimeout(timeout)
-            reader = threading.Thread(target=_read_all, args=(listener, timeout, got))
+            reader = threading.Thread(target=_read_all, args=(listener, timeout, got), daemon=True)
             reader.start()
             sender.connect((inner(target.number, version), port))
             sender.sendall(data)

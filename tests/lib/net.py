@@ -106,6 +106,8 @@ class Namespace:
                                        preexec_fn=die_with_parent)
         if self.holder.stdout.readline() != b"ready\n":
             raise Failed(f"namespace {name}: no rights to make one?")
+        # What is in here is found when the holder was killed before us, too.
+        self.mounts = os.open(f"/proc/{self.pid}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
 
     @property
     def pid(self):
@@ -141,7 +143,7 @@ class Namespace:
 
     def _daemons(self):
         """Processes in here that are not ours to reap: a daemon that outlived the one that started it."""
-        here = os.stat(f"/proc/{self.pid}/ns/mnt")
+        here = os.fstat(self.mounts)
         for pid in (int(name) for name in os.listdir("/proc") if name.isdigit()):
             with contextlib.suppress(OSError):
                 if pid != self.pid and os.path.samestat(os.stat(f"/proc/{pid}/ns/mnt"), here):
@@ -156,6 +158,7 @@ class Namespace:
         self.holder.kill()
         self.holder.wait()
         self.holder.stdout.close()
+        os.close(self.mounts)
 
     # What hosts need.
 

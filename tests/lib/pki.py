@@ -118,17 +118,19 @@ class Authority(Identity):
         """An intermediate below this one."""
         return Authority(name, key, parent=self)
 
-    def issue(self, name, names=(), addresses=(), server=False, key="ecdsa", days=30):
-        """names: DNS names, e-mail addresses where they have an @. days: valid for; negative: over already."""
+    def issue(self, name, names=(), addresses=(), server=False, client=None, key="ecdsa", days=30):
+        """client: whether for clients, too; by default all that are not for servers. names: DNS names, e-mail addresses where they have an @. days: valid for; negative: over already."""
         private = make_key(key)
         builder = self._builder(name, private.public_key(), self.certificate.subject, days)
         alternatives = [x509.RFC822Name(n) if "@" in n else x509.DNSName(n) for n in names]
         alternatives += [x509.IPAddress(ipaddress.ip_address(a)) for a in addresses]
         if alternatives:
             builder = builder.add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
-        usage = ExtendedKeyUsageOID.SERVER_AUTH if server else ExtendedKeyUsageOID.CLIENT_AUTH
+        usages = [ExtendedKeyUsageOID.SERVER_AUTH] if server else []
+        if client or (client is None and not server):
+            usages.append(ExtendedKeyUsageOID.CLIENT_AUTH)
         builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+        builder = builder.add_extension(x509.ExtendedKeyUsage(usages), critical=False)
         builder = self._identifiers(builder, private.public_key(), self.private.public_key())
         return Identity(builder.sign(self.private, hashes.SHA256()), private)
 

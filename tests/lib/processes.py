@@ -55,7 +55,11 @@ def frozen(tid):
         os.waitpid(tid, ANY_CHILD)
         yield
     finally:
-        _ptrace(PTRACE_DETACH, tid)
+        try:
+            _ptrace(PTRACE_DETACH, tid)
+        except ProcessLookupError:  # ended meanwhile: we are among those its process waits for
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(tid, ANY_CHILD)
 
 
 def _ptrace(request, tid):

@@ -27,7 +27,7 @@ class Stream:
         with source.entered():
             self.sender = socket.socket(family, socket.SOCK_DGRAM)
             self.sender.connect((address, port))
-        self.threads = [threading.Thread(target=self._receive), threading.Thread(target=self._send)]
+        self.threads = [threading.Thread(target=work, daemon=True) for work in (self._receive, self._send)]
 
     def start(self):
         for thread in self.threads:

@@ -26,7 +26,7 @@ class Vlan:
         self.wire.bind((link, ETH_P_ALL))
         namespace.sh(f"ip link set {link} promisc on && ip link set {name} up")
         self.end, self.told = os.pipe()
-        self.thread = threading.Thread(target=self.pump)
+        self.thread = threading.Thread(target=self.pump, daemon=True)
         self.thread.start()
 
     def pump(self):

@@ -35,6 +35,7 @@ CONFIG = {
                                    az.route("via-nva", "192.0.2.0/24", "VirtualAppliance", "10.0.2.4"))],
     "networkInterfaces": [az.nic("nva", "hub/nva", "10.0.2.4", forwarding=True)],
     "appliance": {"ports": [{"name": "p0", "driver": "null"}, {"name": "p1", "driver": "null"}],
+                  "highAvailability": {"lease": {"kind": "static"}, "preferred": True},
                   "attachments": [az.attach("hub/web", "p0"), az.attach("hub/nva", "p0", 20),
                                   az.attach("spoke/db", "p1")]},
 }
@@ -51,7 +52,8 @@ VERBS = [
     (("effective-routes", "--subnet", "hub/web"), "NEXT-HOP-TYPE"),
     (("next-hop", "--subnet", "hub/web", "--source", "10.0.1.4", "--destination", "10.1.1.4"), "nextHopType"),
     (WEB, "access"), ((*WEB, "--path"), "nsg-in"), (("connection", "list"), "none"),
-    (("vpn", "troubleshoot"), "none"), (("vpn", "clients"), "none"), (("sa", "list"), "none"), (("flow", "list"), "live"),
+    (("vpn", "troubleshoot"), "none"), (("vpn", "clients"), "none"), (("ha", "show"), "exclusive"),
+    (("sa", "list"), "none"), (("flow", "list"), "live"),
     (("neighbour", "list"), "none"), (("drops", "--all"), "nsg-deny"), (("stats",), "CYCLES/PACKET"),
     (("watch", "--count", "1"), "BUSY%"), (("trace", "--timeout", "1"), "timedOut"),
 ]
@@ -100,6 +102,9 @@ def shapes_are_the_vendors(o):
     assert peered[0]["nextHopType"] in ("VNetPeering", "VNetGlobalPeering") and peered[0]["source"] == "Default", peered
     assert {"addressPrefix", "destinationServiceTags", "disableBgpRoutePropagation", "hasBgpOverride", "name",
             "nextHopIpAddress", "nextHopType", "source", "state", "tagMap"} <= set(peered[0])
+    role = o.json("ha", "show")
+    assert (role["role"], role["kind"], role["exclusive"], role["remainingMilliseconds"]) == (
+        "primary", "static", False, None), role
     flow = o.json(*SSH, expect=DENIED)
     assert (flow["access"], flow["ruleName"]) == ("Deny", "securityRules/no-ssh"), flow
     flow = o.json(*WEB)
@@ -189,7 +194,7 @@ def help_and_manual_know_everything(o):
     with open(os.path.join(ROOT, "control", "cli", "isthmus.1"), encoding="utf-8") as file:
         manual = file.read().replace("\\-", "-")
     names = re.findall(r"^  ([a-z][a-z -]*[a-z]) +\*? ", text, re.M)
-    assert len(names) == 25, names
+    assert len(names) == 30, names
     for name in names:
         usage = o.run(*name.split(), "--help").stdout
         assert f"isthmus {name}" in usage.replace("[-f FILE] ", ""), usage

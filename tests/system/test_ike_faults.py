@@ -56,8 +56,8 @@ class Scene:
         return all(len(end.established()) == len(end.sas()) == len(end.children(state=None)) == 1 for end in self.pair.end)
 
     def spis(self):
-        """Of both directions, at the left end."""
-        return {row["spi"] for row in self.left.box.ask("sa list")}
+        """Of both directions, at the left end, but for those that only drain."""
+        return {row["spi"] for row in self.left.box.ask("sa list") if not row["superseded"]}
 
 
 def charon_is_killed(scene):

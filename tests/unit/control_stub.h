@@ -41,6 +41,8 @@ static struct {
 	uint64_t now;
 	uint64_t grace_tokens;
 	bool grace_holds; /* a worker sits in its burst */
+	bool worker_behind;
+	uint64_t until_ns; /* of the last frame */
 } stub;
 
 /* ---- what dataplane.c does in the product ------------------------------------------------------- */
@@ -62,8 +64,9 @@ stub_keep(bool frame, uint16_t port, uint16_t iface, struct rte_mbuf *m)
 }
 
 void
-dataplane_send_frame(struct dataplane *dp, uint16_t port, struct rte_mbuf *m)
+dataplane_send_frame(struct dataplane *dp, uint16_t port, struct rte_mbuf *m, uint64_t until_ns)
 {
+	stub.until_ns = until_ns;
 	stub_keep(true, port, 0, m);
 }
 
@@ -79,6 +82,12 @@ dataplane_drop(struct dataplane *dp, struct rte_mbuf *m, enum drop_reason reason
 {
 	dp->drops[reason]++;
 	rte_pktmbuf_free(m);
+}
+
+bool
+dataplane_send_local_ready(struct dataplane *dp)
+{
+	return !stub.worker_behind;
 }
 
 uint64_t
@@ -124,7 +133,7 @@ stub_start(uint32_t capacity)
 	memset(&stub.view, 0, sizeof(stub.view));
 	memset(stub.iface, 0, sizeof(stub.iface));
 	stub.n_sent = 0;
-	stub.grace_holds = false;
+	stub.grace_holds = stub.worker_behind = false;
 	for (uint16_t id = 0; id < 8; id++) {
 		stub.iface[id].id = id;
 		stub.iface[id].mtu = 1500;
@@ -202,6 +211,19 @@ stub_mbuf(uint16_t head, const void *packet, uint16_t n)
 	memset(d, 0xee, head);
 	memcpy(d + head, packet, n);
 	return m;
+}
+
+static const struct mac_addr host_mac = {{0x52, 0x54, 0, 0xaa, 0xbb, 0xcc}};
+
+/* A packet that a worker hands to control, from a host of that MAC. */
+static inline void
+stub_punt(uint16_t iface, enum punt_class class, uint16_t flags, const void *packet, uint16_t n)
+{
+	struct event e = {.type = EVENT_PUNT, .class = class, .iface = iface, .l3_off = 14, .flags = flags};
+
+	e.m = stub_mbuf(14, packet, n);
+	memcpy(rte_pktmbuf_mtod_offset(e.m, void *, 6), host_mac.b, 6);
+	exception_take(&stub.dp, &e);
 }
 
 static inline const struct stub_sent *

@@ -121,7 +121,7 @@ case_world(const char *text)
 	struct world *w = NULL;
 
 	if (config_parse("test", text, strlen(text), &c, &errors) != 0 ||
-		world_build(c, ike.names, ike.iface_ids, &w, &errors) != 0) {
+		world_build(c, NULL, ike.names, ike.iface_ids, &w, &errors) != 0) {
 		config_errors_print(&errors, stderr);
 		abort();
 	}

@@ -13,9 +13,8 @@ gateways(void **state)
 			10, NULL},
 		{BASE GATEWAY("g", "x", "i", ""), "InvalidResourceReference", 10, NULL},
 		{BASE GATEWAY("g", "v", "x", ""), "InvalidResourceReference", 10, "public IP"},
-		{BASE GATEWAY("g", "v", "i", ", gatewayType: ExpressRoute"), "NotSupported", 10, "Vpn"},
+		{BASE GATEWAY("g", "v", "i", ", gatewayType: LocalGateway"), "NotSupported", 10, "Vpn or ExpressRoute"},
 		{BASE GATEWAY("g", "v", "i", ", vpnType: Other"), "InvalidValue", 10, "PolicyBased"},
-		{BASE GATEWAY("g", "v", "i", ", enableBgp: true"), "NotSupported", 10, "enableBgp"},
 		{BASE GATEWAY("g", "v", "i", ", activeActive: true"), "NotSupported", 10, "activeActive"},
 		{BASE GATEWAY("g", "v", "i", ", natRules: [{name: x}]"), "NotSupported", 10, "natRules"},
 		{BASE "- {name: g, ipConfigurations: []}\n", "InvalidValue", 10, "one entry"},
@@ -59,10 +58,8 @@ connections(void **state)
 		{CONNECTION("connectionType: Vnet2Vnet, virtualNetworkGateway2: g"), "InvalidReference", 13, "itself"},
 		{CONNECTION("connectionType: Vnet2Vnet, virtualNetworkGateway2: gg"), "InvalidResourceReference", 13,
 			NULL},
-		{CONNECTION("connectionType: ExpressRoute"), "InvalidValue", 13, "IPsec, Vnet2Vnet"},
+		{CONNECTION("connectionType: VPNClient"), "InvalidValue", 13, "IPsec, Vnet2Vnet"},
 		{CONNECTION("localNetworkGateway2: l"), "MissingKey", 13, "connectionType"},
-		{CONNECTION("connectionType: IPsec, localNetworkGateway2: l, enableBgp: true"), "NotSupported", 13,
-			"enableBgp"},
 		{CONNECTION("connectionType: IPsec, localNetworkGateway2: l, trafficSelectorPolicies: "
 			    "[{localAddressRanges: "
 			    "[10.0.0.0/16]}]"),

@@ -148,7 +148,6 @@ incomplete(void **state)
 		{SITE(KEY ", dpdTimeoutSeconds: 3601"), "InvalidValue", 14, "or 0"},
 		{SITE(KEY ", certificateAuthentication: {outboundAuthCertificate: x}"), "NotSupported", 14,
 			"appliance.certificate"},
-		{SITE(KEY ", enableBgp: true"), "NotSupported", 14, "enableBgp"},
 		{SITE(KEY ", appliance: {tunnels: 65}"), "InvalidValue", 14, "1 to 64"},
 		{SITE(KEY ", appliance: {replayWindow: 63}"), "InvalidValue", 14, "or 0"},
 		{SITE(KEY ", appliance: {childLifetimeSeconds: 1}"), "InvalidValue", 14, "2 to"},

@@ -1,12 +1,9 @@
 /* Security associations given by hand: algorithms and keys that fit, keys read only from safe files,
  * used once, and never seen again.
  */
-#include "config_case.h"
+#include "config_folder.h"
 #include "config_tunnel.h"
-
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include "tests/unit/sanitized.h"
 
 /* ---- security associations ------------------------------------------------------- */
 
@@ -155,43 +152,6 @@ associations_accepted(void **state)
 
 /* ---- keys in files, and keys unseen ---------------------------------------------- */
 
-static char folder[64];
-
-static void
-write_key(const char *name, const char *text, mode_t mode)
-{
-	char path[256];
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/%s", folder, name);
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, text, strlen(text)), (int)strlen(text));
-	assert_int_equal(fchmod(fd, mode), 0);
-	close(fd);
-}
-
-static int
-make_folder(void **state)
-{
-	strcpy(folder, "/tmp/isthmus-config-XXXXXX");
-	return mkdtemp(folder) ? 0 : -1;
-}
-
-static int
-remove_folder(void **state)
-{
-	static const char *const names[] = {
-		"good", "open", "group", "exec", "bad", "big", "pipe", "empty", "short", "link"};
-	char path[256];
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
-		unlink(path);
-	}
-	return rmdir(folder);
-}
-
 static int
 load_with(const char *key_file, struct config **c)
 {
@@ -225,14 +185,14 @@ key_files(void **state)
 
 	memset(big, '0', sizeof(big) - 1);
 	big[sizeof(big) - 1] = '\0';
-	write_key("good", "  " M20 "\n", 0600);
-	write_key("open", M20, 0644);
-	write_key("group", M20, 0640);
-	write_key("exec", M20, 0700);
-	write_key("bad", "secretsecretsecretsecret", 0600);
-	write_key("big", big, 0600);
-	write_key("empty", "\n", 0400);
-	write_key("short", K16, 0400);
+	write_file("good", "  " M20 "\n", 0600);
+	write_file("open", M20, 0644);
+	write_file("group", M20, 0640);
+	write_file("exec", M20, 0700);
+	write_file("bad", "secretsecretsecretsecret", 0600);
+	write_file("big", big, 0600);
+	write_file("empty", "\n", 0400);
+	write_file("short", K16, 0400);
 	snprintf(path, sizeof(path), "%s/pipe", folder);
 	assert_int_equal(mkfifo(path, 0600), 0);
 
@@ -272,7 +232,7 @@ foreign_key_file(void **state)
 	if (geteuid() != 0)
 		skip();
 	snprintf(path, sizeof(path), "%s/good", folder);
-	write_key("good", M20, 0600);
+	write_file("good", M20, 0600);
 	assert_int_equal(chown(path, 12345, 12345), 0);
 	assert_int_equal(load_with("good", &c), -22);
 	assert_non_null(strstr(case_find("InvalidKeyFile")->text, "another user"));
@@ -331,7 +291,7 @@ keys_are_not_printed(void **state)
 	case_refuse(SAS("    - {direction: out, spi: 300, encryption: aes-gcm-128, key: <hidden>}\n" IN), "InvalidKey",
 		20, NULL);
 
-	write_key("good", M20, 0600);
+	write_file("good", M20, 0600);
 	assert_int_equal(load_with("good", &c), 0);
 	text = case_print(c);
 	assert_non_null(strstr(text, "\"keyFile\": \"good\""));
@@ -339,16 +299,8 @@ keys_are_not_printed(void **state)
 	config_free(c);
 }
 
-/* A sanitizer's heap is no [heap], and holds what was freed for a while. gcc and clang have different words for it. */
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define OTHER_HEAP
-#endif
-#elif defined(__SANITIZE_ADDRESS__)
-#define OTHER_HEAP
-#endif
-
-#ifndef OTHER_HEAP
+/* A sanitizer's heap is no [heap], and holds what was freed for a while. */
+#if !SANITIZED
 /* Whether these bytes are anywhere in the heap; needle is made here, so that no literal is found. */
 static bool
 heap_holds(const unsigned char *needle, size_t n)
@@ -375,7 +327,7 @@ keys_are_wiped(void **state)
 
 	for (unsigned int i = 0; i < sizeof(key); i++)
 		key[i] = (unsigned char)(0x40 + i);
-	write_key("good", M20, 0600);
+	write_file("good", M20, 0600);
 	assert_int_equal(load_with("good", &c), 0);
 	assert_true(heap_holds(key, 8)); /* the search finds what is there */
 	config_free(c);
@@ -395,7 +347,7 @@ keys_are_wiped(void **state)
 		static const char inline_text[] = SAS("    - {direction: out, spi: 300, " GCM M20 "}\n" IN);
 		char path[256];
 
-		write_key("big", inline_text, 0600);
+		write_file("big", inline_text, 0600);
 		snprintf(path, sizeof(path), "%s/big", folder);
 		assert_int_equal(config_load(path, &c, &case_errors), 0);
 		assert_true(heap_holds(key, 8));
@@ -416,7 +368,7 @@ main(void)
 		cmocka_unit_test(foreign_key_file),
 		cmocka_unit_test(keys_are_not_told),
 		cmocka_unit_test(keys_are_not_printed),
-#ifndef OTHER_HEAP
+#if !SANITIZED
 		cmocka_unit_test(keys_are_wiped),
 #endif
 	};

@@ -144,7 +144,7 @@ examples_load_and_print(void **state)
 		n++;
 	}
 	closedir(dir);
-	assert_true(n >= 12);
+	assert_true(n >= 14);
 }
 
 /* Keys of each printed object, in order. */

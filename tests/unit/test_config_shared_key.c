@@ -1,7 +1,7 @@
 /* Shared keys: read only where it is safe, and never seen again. The files that control reads follow the
  * same rule.
  */
-#include "config_case.h"
+#include "config_folder.h"
 #include "config_tunnel.h"
 
 #include <errno.h>
@@ -17,52 +17,6 @@
 	TWO UPLINK "connections:\n- {name: c, connectionType: IPsec, virtualNetworkGateway1: g, "                      \
 		   "localNetworkGateway2: l" more "}\n"
 #define KEY ", sharedKey: 'Secret, 17!'"
-
-static char folder[64];
-
-static void
-write_file(const char *name, const char *text, mode_t mode)
-{
-	char path[256];
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/%s", folder, name);
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, text, strlen(text)), (int)strlen(text));
-	assert_int_equal(fchmod(fd, mode), 0);
-	close(fd);
-}
-
-static int
-load_file(const char *text, mode_t mode, struct config **c)
-{
-	char path[256];
-
-	write_file("site.yaml", text, mode);
-	snprintf(path, sizeof(path), "%s/site.yaml", folder);
-	return config_load(path, c, &case_errors);
-}
-
-static int
-make_folder(void **state)
-{
-	strcpy(folder, "/tmp/isthmus-ike-XXXXXX");
-	return mkdtemp(folder) ? 0 : -1;
-}
-
-static int
-remove_folder(void **state)
-{
-	static const char *const names[] = {"site.yaml", "psk", "bad"};
-	char path[256];
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
-		unlink(path);
-	}
-	return rmdir(folder);
-}
 
 /* A key in the file only where nobody else reads the file. */
 static void

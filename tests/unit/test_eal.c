@@ -226,6 +226,35 @@ buffers_take_the_longest_frame(void **state)
 	assert_int_equal(packet_buffers(&a), 5000);
 }
 
+static void
+programs_stay_off_the_cores_of_workers(void **state)
+{
+	struct eal_machine four = machine(4, 0), two = machine(2, 0), one = machine(1, 0);
+	struct cfg_appliance a = one_worker;
+	int16_t cores[] = {5, 4};
+	cpu_set_t set;
+
+	eal_cores_beside(&a, &four, &set);
+	assert_int_equal(CPU_COUNT(&set), 3);
+	assert_false(CPU_ISSET(5, &set));
+	eal_cores_beside(&a, &two, &set);
+	assert_int_equal(CPU_COUNT(&set), 1);
+	assert_true(CPU_ISSET(4, &set));
+
+	/* workers everywhere: beside control */
+	eal_cores_beside(&a, &one, &set);
+	assert_true(CPU_COUNT(&set) == 1 && CPU_ISSET(4, &set));
+	a.workers = 3;
+	eal_cores_beside(&a, &two, &set);
+	assert_true(CPU_COUNT(&set) == 1 && CPU_ISSET(4, &set));
+
+	a.workers = 1;
+	a.cores = cores;
+	a.n_cores = 2;
+	eal_cores_beside(&a, &two, &set);
+	assert_true(CPU_COUNT(&set) == 1 && CPU_ISSET(5, &set));
+}
+
 static int
 teardown(void **state)
 {
@@ -246,6 +275,7 @@ main(void)
 		cmocka_unit_test(simd_width_telemetry_and_prefix),
 		cmocka_unit_test(the_largest_configuration_fits),
 		cmocka_unit_test(buffers_take_the_longest_frame),
+		cmocka_unit_test(programs_stay_off_the_cores_of_workers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, teardown);

@@ -11,18 +11,7 @@
 
 #include <netinet/in.h>
 
-static const struct mac_addr host_mac = {{0x52, 0x54, 0, 0xaa, 0xbb, 0xcc}};
 static const struct mac_addr our_mac = {{2, 0, 0, 0, 0, 1}};
-
-static void
-punt_at(uint16_t iface, enum punt_class class, uint16_t flags, const void *packet, uint16_t n)
-{
-	struct event e = {.type = EVENT_PUNT, .class = class, .iface = iface, .l3_off = 14, .flags = flags};
-
-	e.m = stub_mbuf(14, packet, n);
-	memcpy(rte_pktmbuf_mtod_offset(e.m, void *, 6), host_mac.b, 6);
-	exception_take(&stub.dp, &e);
-}
 
 static uint64_t
 usable(uint16_t iface, const char *address)
@@ -63,7 +52,7 @@ arp_at(uint16_t iface, bool request, const char *sender, const struct mac_addr *
 	if (target_mac)
 		a.target_mac = *target_mac;
 	arp_write(d, &a);
-	punt_at(iface, PUNT_ARP_ND, 0, d, sizeof(d));
+	stub_punt(iface, PUNT_ARP_ND, 0, d, sizeof(d));
 }
 
 static void
@@ -172,18 +161,18 @@ arp_refused(void **unused)
 	for (uint16_t at = 0; at < 8; at++) { /* hardware, protocol, lengths, operation */
 		arp_write(d, &a);
 		d[at] ^= 0x40;
-		punt_at(1, PUNT_ARP_ND, 0, d, sizeof(d)), n++;
+		stub_punt(1, PUNT_ARP_ND, 0, d, sizeof(d)), n++;
 	}
 	arp_write(d, &a);
 	for (uint16_t size = 1; size < ARP_LENGTH; size++)
-		punt_at(1, PUNT_ARP_ND, 0, d, size), n++;
+		stub_punt(1, PUNT_ARP_ND, 0, d, size), n++;
 	assert_int_equal(stub_drops(DROP_NEIGHBOUR_MALFORMED), n);
 
-	punt_at(4, PUNT_ARP_ND, 0, d, sizeof(d)); /* no such wire */
-	punt_at(99, PUNT_ARP_ND, 0, d, sizeof(d));
-	punt_at(0, PUNT_ARP_ND, PKT_V6, d, sizeof(d));
+	stub_punt(4, PUNT_ARP_ND, 0, d, sizeof(d)); /* no such wire */
+	stub_punt(99, PUNT_ARP_ND, 0, d, sizeof(d));
+	stub_punt(0, PUNT_ARP_ND, PKT_V6, d, sizeof(d));
 	assert_int_equal(stub_drops(DROP_NO_INTERFACE) + stub_drops(DROP_NEIGHBOUR_MALFORMED), n + 3);
-	punt_at(1, PUNT_ARP_ND, 0, d, 0);
+	stub_punt(1, PUNT_ARP_ND, 0, d, 0);
 	assert_int_equal(stub_drops(DROP_TRUNCATED), 1);
 	assert_int_equal(stub.n_sent, 0);
 	assert_int_equal(dataplane_neighbours(&stub.dp, 0, NULL, NULL), 0);
@@ -220,7 +209,7 @@ nd_is_answered(void **unused)
 	struct nd p;
 
 	stub_start(64);
-	punt_at(1, PUNT_ARP_ND, PKT_V6, d, n);
+	stub_punt(1, PUNT_ARP_ND, PKT_V6, d, n);
 	assert_int_equal(stub.n_sent, 1);
 	assert_memory_equal(stub_last()->d, host_mac.b, 6);
 	assert_memory_equal(stub_last()->d + 12, "\x86\xdd", 2);
@@ -237,14 +226,14 @@ nd_is_answered(void **unused)
 	/* Link-local to link-local; and without the option: to whom the frame came from. */
 	n = solicit(d, "fe80::9", "fe80::ff:fe00:1");
 	set_checksum(d, n - 8);
-	punt_at(1, PUNT_ARP_ND, PKT_V6, d, n - 8);
+	stub_punt(1, PUNT_ARP_ND, PKT_V6, d, n - 8);
 	assert_int_equal(stub.n_sent, 2);
 	assert_memory_equal(stub_last()->d, host_mac.b, 6);
 	assert_int_equal(usable(1, "fe80::9"), 0);
 
 	/* Not our address: no answer. */
 	n = solicit(d, "2001:db8:1::9", "2001:db8:1::8");
-	punt_at(1, PUNT_ARP_ND, PKT_V6, d, n);
+	stub_punt(1, PUNT_ARP_ND, PKT_V6, d, n);
 	assert_int_equal(stub.n_sent, 2);
 	assert_int_equal(stub_drops(DROP_HANDLED), 3);
 	stub_stop();
@@ -259,7 +248,7 @@ nd_duplicate_address_detection(void **unused)
 
 	stub_start(64);
 	set_checksum(d, n);
-	punt_at(1, PUNT_ARP_ND, PKT_V6, d, n);
+	stub_punt(1, PUNT_ARP_ND, PKT_V6, d, n);
 	assert_int_equal(stub.n_sent, 1);
 	assert_memory_equal(stub_last()->d, "\x33\x33\0\0\0\x01", 6);
 	assert_true(nd_read(stub_last()->d + 14, stub_last()->n - 14, &p));
@@ -268,11 +257,11 @@ nd_duplicate_address_detection(void **unused)
 	assert_int_equal(exception_stats(stub.dp.exception)->conflicts, 1);
 
 	n = solicit(d, "::", "2001:db8:1::1"); /* with a source MAC: forbidden */
-	punt_at(1, PUNT_ARP_ND, PKT_V6, d, n);
+	stub_punt(1, PUNT_ARP_ND, PKT_V6, d, n);
 	n -= 8;
 	d[24] = 0x20; /* not to the solicited-node group */
 	set_checksum(d, n);
-	punt_at(1, PUNT_ARP_ND, PKT_V6, d, n);
+	stub_punt(1, PUNT_ARP_ND, PKT_V6, d, n);
 	assert_int_equal(stub_drops(DROP_NEIGHBOUR_MALFORMED), 2);
 	stub_stop();
 }
@@ -289,7 +278,7 @@ nd_bit_flips(void **unused)
 	for (uint32_t bit = 0; bit < n * 8u; bit++) {
 		memcpy(d, good, n);
 		d[bit / 8] ^= (uint8_t)(1 << bit % 8);
-		punt_at(1, PUNT_ARP_ND, PKT_V6, d, n);
+		stub_punt(1, PUNT_ARP_ND, PKT_V6, d, n);
 		if (bit / 8 >= 4 || d[0] >> 4 != 6)
 			refused++;
 		assert_int_equal(stub_drops(DROP_NEIGHBOUR_MALFORMED), refused);
@@ -335,7 +324,7 @@ nd_options_garbage(void **unused)
 		for (uint16_t at = base; at < n; at++)
 			d[at] = (uint8_t)rte_rand_max(i % 2 ? 4 : 256);
 		set_checksum(d, n);
-		punt_at(1, PUNT_ARP_ND, PKT_V6, d, n);
+		stub_punt(1, PUNT_ARP_ND, PKT_V6, d, n);
 	}
 	stub_stop();
 }
@@ -364,25 +353,25 @@ nd_adverts(void **unused)
 	e.m = stub_mbuf(0, packet, sizeof(packet));
 	exception_take(&stub.dp, &e);
 	n = advert(d, "2001:db8:1::9", "2001:db8:1::1", "2001:db8:1::9", 0x60);
-	punt_at(1, PUNT_ARP_ND, PKT_V6, d, n);
+	stub_punt(1, PUNT_ARP_ND, PKT_V6, d, n);
 	assert_int_equal(stub.n_sent, 2);
 	assert_memory_equal(stub_last()->d, host_mac.b, 6);
 	assert_int_equal(usable(1, "2001:db8:1::9"), NEIGHBOUR_USABLE | neighbour_mac_word(&host_mac));
 
 	n = advert(d, "2001:db8:1::7", "2001:db8:1::1", "2001:db8:1::7", 0x60); /* nobody asked */
-	punt_at(1, PUNT_ARP_ND, PKT_V6, d, n);
+	stub_punt(1, PUNT_ARP_ND, PKT_V6, d, n);
 	assert_int_equal(usable(1, "2001:db8:1::7"), 0);
 	n = advert(d, "2001:db8:1::9", "ff02::1", "2001:db8:1::9", 0x60); /* solicited to a group */
-	punt_at(1, PUNT_ARP_ND, PKT_V6, d, n);
+	stub_punt(1, PUNT_ARP_ND, PKT_V6, d, n);
 	n = advert(d, "2001:db8:2::9", "2001:db8:1::1", "2001:db8:1::9", 0x60); /* off-link */
-	punt_at(1, PUNT_ARP_ND, PKT_V6, d, n);
+	stub_punt(1, PUNT_ARP_ND, PKT_V6, d, n);
 	n = advert(d, "2001:db8:1::9", "2001:db8:1::1", "ff02::9", 0x60);
-	punt_at(1, PUNT_ARP_ND, PKT_V6, d, n);
+	stub_punt(1, PUNT_ARP_ND, PKT_V6, d, n);
 	assert_int_equal(stub_drops(DROP_NEIGHBOUR_MALFORMED), 3);
 	n = advert(d, "2001:db8:1::9", "ff02::1", "2001:db8:1::1", 0x20); /* ours! */
-	punt_at(1, PUNT_ARP_ND, PKT_V6, d, n);
+	stub_punt(1, PUNT_ARP_ND, PKT_V6, d, n);
 	n = advert(d, "2001:db8:1::1", "ff02::1", "2001:db8:1::9", 0x20);
-	punt_at(1, PUNT_ARP_ND, PKT_V6, d, n);
+	stub_punt(1, PUNT_ARP_ND, PKT_V6, d, n);
 	assert_int_equal(exception_stats(stub.dp.exception)->conflicts, 2);
 	stub_stop();
 }
@@ -414,7 +403,7 @@ router_is_found(void **unused)
 	const uint8_t *a;
 
 	stub_start(64);
-	punt_at(1, PUNT_ARP_ND, PKT_V6, d, router_solicit(d, "fe80::9", true));
+	stub_punt(1, PUNT_ARP_ND, PKT_V6, d, router_solicit(d, "fe80::9", true));
 	assert_int_equal(stub.n_sent, 1);
 	assert_memory_equal(stub_last()->d, host_mac.b, 6);
 	a = stub_last()->d + 14;
@@ -427,13 +416,13 @@ router_is_found(void **unused)
 	assert_memory_equal(a + 56, "\x01\x01\x02\0\0\0\0\x01\x05\x01\0\0\0\0\x05\xdc\x03\x04\x40\x80", 20);
 	assert_memory_equal(a + 72 + 16, stub.iface[1].prefix[1].addr.b, 16);
 
-	punt_at(1, PUNT_ARP_ND, PKT_V6, d, router_solicit(d, "::", false));
+	stub_punt(1, PUNT_ARP_ND, PKT_V6, d, router_solicit(d, "::", false));
 	assert_int_equal(stub.n_sent, 2);
 	assert_memory_equal(stub_last()->d, "\x33\x33\0\0\0\x01", 6);
-	punt_at(1, PUNT_ARP_ND, PKT_V6, d, router_solicit(d, "::", true));
+	stub_punt(1, PUNT_ARP_ND, PKT_V6, d, router_solicit(d, "::", true));
 	assert_int_equal(stub_drops(DROP_NEIGHBOUR_MALFORMED), 1);
-	punt_at(2, PUNT_ARP_ND, PKT_V6, d, router_solicit(d, "fe80::9", true)); /* IPv4 only */
-	punt_at(3, PUNT_ARP_ND, PKT_V6, d, router_solicit(d, "fe80::9", true)); /* an uplink has its own router */
+	stub_punt(2, PUNT_ARP_ND, PKT_V6, d, router_solicit(d, "fe80::9", true)); /* IPv4 only */
+	stub_punt(3, PUNT_ARP_ND, PKT_V6, d, router_solicit(d, "fe80::9", true)); /* an uplink has its own router */
 	assert_int_equal(stub.n_sent, 2);
 	stub_stop();
 }
@@ -476,7 +465,7 @@ echo_is_answered(void **unused)
 			uint16_t n = echo_v4(d, options, payload), want = 28 + payload;
 			const uint8_t *a;
 
-			punt_at(1, PUNT_ECHO, 0, d, n + 9); /* link padding behind */
+			stub_punt(1, PUNT_ECHO, 0, d, n + 9); /* link padding behind */
 			assert_false(stub_last()->frame);
 			assert_int_equal(stub_last()->iface, 1);
 			assert_int_equal(stub_last()->n, want);
@@ -512,7 +501,7 @@ echo_v6_is_answered(void **unused)
 	d[53] = 99;
 	sum = checksum_fold(checksum_add(checksum_pseudo_v6(from.b, to.b, 64, IPPROTO_ICMPV6), d + 48, 64));
 	memcpy(d + 50, &sum, 2);
-	punt_at(1, PUNT_ECHO, PKT_V6, d, sizeof(d));
+	stub_punt(1, PUNT_ECHO, PKT_V6, d, sizeof(d));
 	assert_int_equal(stub_last()->n, 40 + 64);
 	a = stub_last()->d;
 	check_packet(a, 104);
@@ -533,30 +522,30 @@ echo_refused(void **unused)
 	stub_start(64);
 	n = echo_v4(d, 0, 20);
 	d[30] ^= 1;
-	punt_at(1, PUNT_ECHO, 0, d, n);
+	stub_punt(1, PUNT_ECHO, 0, d, n);
 	assert_int_equal(stub_drops(DROP_L4_CHECKSUM), 1);
 	n = echo_v4(d, 0, 20);
 	d[6] = 0x20; /* a fragment */
-	punt_at(1, PUNT_ECHO, 0, d, n);
+	stub_punt(1, PUNT_ECHO, 0, d, n);
 	n = echo_v4(d, 0, 20);
 	d[20] = 0; /* a reply */
-	punt_at(1, PUNT_ECHO, 0, d, n);
+	stub_punt(1, PUNT_ECHO, 0, d, n);
 	n = echo_v4(d, 0, 20);
 	d[9] = 17;
-	punt_at(1, PUNT_ECHO, 0, d, n);
+	stub_punt(1, PUNT_ECHO, 0, d, n);
 	assert_int_equal(stub_drops(DROP_NOT_FOR_US), 3);
 	n = echo_v4(d, 0, 20);
 	d[16] = 239;
-	punt_at(1, PUNT_ECHO, 0, d, n);
+	stub_punt(1, PUNT_ECHO, 0, d, n);
 	n = echo_v4(d, 0, 20);
 	memset(d + 12, 0, 4);
-	punt_at(1, PUNT_ECHO, 0, d, n);
+	stub_punt(1, PUNT_ECHO, 0, d, n);
 	assert_int_equal(stub_drops(DROP_BAD_ADDRESS), 2);
 	n = echo_v4(d, 0, 20);
 	d[3] = 24;
-	punt_at(1, PUNT_ECHO, 0, d, n);
+	stub_punt(1, PUNT_ECHO, 0, d, n);
 	assert_int_equal(stub_drops(DROP_L4_TRUNCATED), 1);
-	punt_at(1, PUNT_ECHO, 0, d, 23);
+	stub_punt(1, PUNT_ECHO, 0, d, 23);
 	assert_int_equal(stub_drops(DROP_TRUNCATED), 1);
 	assert_int_equal(stub.n_sent, 0);
 	stub_stop();
@@ -767,11 +756,11 @@ local_packets(void **unused)
 	memcpy(d, offender4, sizeof(d));
 	d[2] = 0;
 	d[3] = 40;
-	punt_at(3, PUNT_LOCAL, 0, d, sizeof(d));
+	stub_punt(3, PUNT_LOCAL, 0, d, sizeof(d));
 	assert_int_equal(stub.n_sent, 1);
 	assert_memory_equal(stub_last()->d + 20, "\x03\x03", 2);
 	d[9] = 50;
-	punt_at(3, PUNT_LOCAL, 0, d, sizeof(d));
+	stub_punt(3, PUNT_LOCAL, 0, d, sizeof(d));
 	assert_int_equal(stub.n_sent, 1);
 	assert_int_equal(stub_drops(DROP_NOT_FOR_US), 2);
 	stub_stop();

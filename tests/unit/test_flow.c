@@ -5,6 +5,7 @@
 #include "dataplane/flow.h"
 #include "tests/unit/eal.h"
 #include "tests/unit/flow_packet.h"
+#include "tests/unit/sanitized.h"
 
 #include <rte_cycles.h>
 
@@ -761,7 +762,7 @@ the_table_equals_a_list(void **state)
 	srand(7);
 	table(8192);
 	n_known = 0;
-	for (int i = 0; i < 400000; i++) {
+	for (int i = 0; i < (SANITIZED ? 200000 : 400000); i++) {
 		struct packet p = random_packet();
 		uint16_t iface = (uint16_t)(1 + rand() % 2);
 		bool inbound = rand() & 1;

@@ -205,6 +205,104 @@ many_in_a_second(void **unused)
 	assert_int_equal(case_count(IKE_EXPIRE), MANY);
 }
 
+/* ---- what charon deleted drains ---------------------------------------------------------- */
+
+static void delete (const struct case_add *m)
+{
+	assert_int_equal(case_result(case_tell(IKE_SA_DELETE, &m->a.id)), 0);
+}
+
+static void
+a_redundant_sa_drains(void **unused)
+{
+	struct case_add old = add(true, 0, 0), successor = add(true, 0, 0), out = add(false, 0, 0);
+	const struct ike_status *t = ike_store_connection(ike.store, CASE_SITE);
+
+	(void)unused;
+	delete (&old);
+	case_forget();
+	assert_int_equal(case_settle(), 3); /* the peer's workers may not know yet */
+	assert_non_null(case_published(old.a.id.spi, false));
+	assert_int_equal(t->inbound, 1);
+	assert_int_equal(case_result(case_tell(IKE_SA_QUERY, &old.a.id)), ENOENT); /* charon's no more */
+	assert_false(ike_spi_claim(ike.store->spis, old.a.id.spi));
+	case_forget();
+	event(&old, SA_EVENT_SOFT);
+	event(&old, SA_EVENT_HARD);
+	event(&old, SA_EVENT_REMOTE_PORT);
+	now = clock_boot_ns();
+	pass(CASE_SECOND / 2);
+	assert_int_equal(case_settle(), 3);
+	pass(CASE_SECOND);
+	assert_int_equal(ike.n_sent, 0);
+	assert_int_equal(case_settle(), 2);
+	assert_null(case_published(old.a.id.spi, false));
+	assert_true(ike_spi_claim(ike.store->spis, old.a.id.spi));
+	delete (&out); /* nothing is sent by what charon deleted */
+	assert_int_equal(case_settle(), 1);
+	delete (&successor);
+	assert_int_equal(case_settle(), 0);
+}
+
+static void
+a_hard_deadline_is_kept_while_draining(void **unused)
+{
+	struct case_add old = add(true, 0, CASE_SECOND / 4);
+
+	(void)unused;
+	add(true, 0, 0);
+	delete (&old);
+	case_forget();
+	now = clock_boot_ns();
+	pass(CASE_SECOND / 2);
+	assert_int_equal(case_settle(), 1);
+	assert_int_equal(ike.n_sent, 0);
+}
+
+/* A connection that is closed lets nothing in any more. */
+static void
+the_last_takes_what_drains_along(void **unused)
+{
+	struct case_add first = add(true, 0, 0), second = add(true, 0, 0), last = add(true, 0, 0);
+
+	(void)unused;
+	delete (&first);
+	delete (&second);
+	assert_int_equal(case_settle(), 3);
+	delete (&last);
+	assert_int_equal(case_settle(), 0);
+	assert_true(ike_spi_claim(ike.store->spis, first.a.id.spi));
+}
+
+static void
+what_nothing_replaces_goes_at_once(void **unused)
+{
+	struct case_add m = add(true, 0, 0), other = case_inbound(case_spi()), early = case_inbound(case_spi());
+
+	(void)unused;
+	other.a.reqid = 8; /* of other selectors */
+	case_add_site(&other);
+	delete (&m);
+	assert_int_equal(case_settle(), 1);
+	early.a.reqid = 8;
+	case_tell(IKE_SA_ADD, &early); /* which no worker has seen */
+	delete (&early);
+	assert_int_equal(case_settle(), 1);
+}
+
+static void
+a_flush_takes_what_drains(void **unused)
+{
+	struct case_add old = add(true, 0, 0);
+
+	(void)unused;
+	add(true, 0, 0);
+	delete (&old);
+	case_tell(IKE_SA_FLUSH, NULL);
+	assert_int_equal(case_settle(), 0);
+	assert_true(ike_store_empty(ike.store));
+}
+
 /* ---- peers that move ------------------------------------------------------------------------ */
 
 static void
@@ -378,6 +476,11 @@ main(void)
 		CASE_STORY(what_was_told_to_nobody_is_told_later),
 		CASE_STORY(another_charon_does_not_know_them),
 		CASE_STORY(many_in_a_second),
+		CASE_STORY(a_redundant_sa_drains),
+		CASE_STORY(a_hard_deadline_is_kept_while_draining),
+		CASE_STORY(the_last_takes_what_drains_along),
+		CASE_STORY(what_nothing_replaces_goes_at_once),
+		CASE_STORY(a_flush_takes_what_drains),
 		CASE_STORY(a_peer_behind_nat_has_moved),
 		CASE_STORY(a_packet_asks_for_an_sa),
 		CASE_STORY(the_trap_that_fits_asks),

@@ -2,7 +2,7 @@
  *
  * The process leaves for a network and mount namespace of its own, with an empty /run: nothing outlives it.
  */
-#include "control/local_net.h"
+#include "control/local_uplinks.h"
 
 #include "drivers/clock.h"
 #include "drivers/port.h"
@@ -89,9 +89,9 @@ teardown(void **state)
 static struct local_net *
 start(void)
 {
-	struct local_net *l = local_net_create(&loop, NULL);
+	struct local_net *l = local_uplinks_create(&loop, NULL);
 	char error[256] = "";
-	int r = local_net_apply(l, &world, names, error, sizeof(error));
+	int r = local_uplinks_apply(l, &world, names, error, sizeof(error));
 
 	if (r != 0)
 		fail_msg("%s: %s", error, strerror(-r));
@@ -178,14 +178,14 @@ comes_and_goes(void **state)
 	assert_true(index_of("wan") > 0);
 
 	connection.uses_ike = false;
-	assert_int_equal(local_net_apply(l, &world, names, NULL, 0), 0);
+	assert_int_equal(local_uplinks_apply(l, &world, names, NULL, 0), 0);
 	assert_true(exists()); /* daemons may be inside */
 	local_net_tick(l, clock_boot_ns());
 	assert_true(index_of("wan") > 0); /* and have peers to tell */
 	local_net_tick(l, UINT64_MAX);
 	assert_int_equal(index_of("wan"), 0);
 	connection.uses_ike = true;
-	assert_int_equal(local_net_apply(l, &world, names, NULL, 0), 0);
+	assert_int_equal(local_uplinks_apply(l, &world, names, NULL, 0), 0);
 	assert_true(index_of("wan") > 0);
 	local_net_stop(l, false);
 	assert_false(exists());
@@ -215,6 +215,22 @@ a_successor_takes_over(void **state)
 	assert_false(exists());
 }
 
+/* Whose links do not stand beside another's. */
+static void
+not_alone(void)
+{
+	const struct local_traits traits = {.noun = "gateway", .links_max = 1, .alone = true};
+	struct local_net *l = local_net_create(&loop, NULL, &traits);
+	struct local_link link = {.name = "gw", .iface = 1, .is = {.mac = {{2}}, .mtu = 1400}};
+	char error[256] = "";
+
+	assert_int_equal(local_net_set(l, "isthmus-unit", "unit, gateway gw", &link, 1, error, sizeof(error)), -EBUSY);
+	assert_non_null(strstr(error, "another appliance or gateway has made it"));
+	assert_int_equal(index_of("gw"), 0);
+	local_net_stop(l, false);
+	assert_true(exists());
+}
+
 /* Another appliance's, or an operator's: used, not removed. What is no namespace is made one. */
 static void
 others_stay(void **state)
@@ -239,6 +255,7 @@ others_stay(void **state)
 	fclose(fopen(PATH, "w"));
 	l = start();
 	assert_true(index_of("wan") > 0);
+	not_alone();
 	local_net_stop(l, false);
 	assert_false(exists());
 }
@@ -262,8 +279,8 @@ a_name_is_taken(void **state)
 	assert_int_equal(namespace_open("isthmus-unit", &ns, error, sizeof(error)), 0);
 	assert_int_equal(namespace_run(&ns, other_kind, NULL), 0);
 	world.spec.n_ifaces = 3;
-	l = local_net_create(&loop, NULL);
-	assert_int_not_equal(local_net_apply(l, &world, names, error, sizeof(error)), 0);
+	l = local_uplinks_create(&loop, NULL);
+	assert_int_not_equal(local_uplinks_apply(l, &world, names, error, sizeof(error)), 0);
 	assert_non_null(strstr(error, "'wan'"));
 	assert_true(index_of("second") > 0);
 	world.spec.n_ifaces = 2;

@@ -13,7 +13,6 @@
 #include <sched.h>
 #include <stdlib.h>
 
-static const struct mac_addr host_mac = {{0x52, 0x54, 0, 0xaa, 0xbb, 0xcc}};
 static const struct mac_addr other_mac = {{0x52, 0x54, 0, 0x11, 0x22, 0x33}};
 
 /* An IPv4 packet with a number in it, from a host in another subnet. */

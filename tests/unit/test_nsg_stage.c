@@ -7,6 +7,7 @@
 #include "dataplane/neighbour_table.h"
 #include "dataplane/nsg.h"
 #include "dataplane/route.h"
+#include "dataplane/verdict.h"
 #include "tests/unit/eal.h"
 #include "tests/unit/flow_packet.h"
 

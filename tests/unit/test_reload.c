@@ -6,6 +6,7 @@
 #include "control/notify.h"
 #include "control/sa_store.h"
 #include "control/steer.h"
+#include "drivers/clock.h"
 #include "drivers/log.h"
 
 #include <errno.h>
@@ -22,6 +23,8 @@ static struct fake {
 	struct build_job *given; /* at the builder */
 	int publish_result;
 	uint32_t published, retired, views_freed, worlds_freed, swept, live;
+	uint32_t configs_kept, namespaces;
+	uint64_t learned;
 	const struct config *steered;
 	json_t *answer;
 	char code[48], notified[256];
@@ -58,9 +61,35 @@ build_job_free(struct build_job *job)
 }
 
 int
-local_net_apply(struct local_net *l, const struct world *w, const struct names *names, char *error, size_t n)
+local_uplinks_apply(struct local_net *l, const struct world *w, const struct names *names, char *error, size_t n)
 {
 	return 0;
+}
+
+int
+gateway_nets_apply(struct gateway_nets *g, const struct world *w, const struct names *names, char *error, size_t n)
+{
+	fake.namespaces++;
+	return 0;
+}
+
+uint64_t
+gateway_nets_change(const struct gateway_nets *g)
+{
+	return fake.learned;
+}
+
+struct learned_all *
+gateway_nets_learned(const struct gateway_nets *g)
+{
+	return NULL;
+}
+
+struct config *
+config_ref(struct config *c)
+{
+	fake.configs_kept++;
+	return c;
 }
 
 int
@@ -365,6 +394,116 @@ bounds_what_is_retired(void **state)
 	end(d);
 }
 
+/* ---- learned routes --------------------------------------------------------------------- */
+
+static void
+learned_routes_replace_the_world(void **state)
+{
+	struct daemon *d = begin();
+	struct world *before = d->world;
+
+	reload_poll(d);
+	assert_null(fake.given);
+	d->path = strdup("/tmp/runs.yaml");
+	fake.learned = 5;
+	reload_poll(d);
+	assert_ptr_equal(fake.given->again, before);
+	assert_ptr_equal(fake.given->config, before->config);
+	assert_int_equal(fake.configs_kept, 1);
+	fake.learned = 7; /* meanwhile */
+	reload_poll(d);
+	fake.given->took_ns = 1;
+	built(d, 0);
+	assert_ptr_not_equal(d->world, before);
+	assert_int_equal(fake.published, 1);
+	/* nothing that a configuration brings */
+	assert_null(fake.steered);
+	assert_int_equal(fake.namespaces, 0);
+	assert_null(fake.answer);
+	assert_string_equal(fake.notified, "");
+	assert_int_equal(d->reload.done, 0);
+	assert_string_equal(d->path, "/tmp/runs.yaml");
+
+	reload_poll(d);
+	assert_ptr_equal(fake.given->again, d->world); /* what came meanwhile */
+	built(d, 0);
+	reload_poll(d);
+	assert_null(fake.given);
+	end(d);
+}
+
+static void
+a_configuration_waits_for_learned_routes(void **state)
+{
+	struct daemon *d = begin();
+
+	d->path = strdup("/tmp/runs.yaml");
+	fake.learned = 5;
+	reload_poll(d);
+	asks(d, "/tmp/new.yaml", ""); /* who asks does not hear of it */
+	asks(d, "/tmp/other.yaml", "Busy");
+	reload_signal(d);
+	assert_non_null(fake.given->again);
+	built(d, 0);
+	assert_null(fake.given->again);
+	assert_string_equal(fake.given->path, "/tmp/new.yaml");
+	assert_ptr_equal(fake.given->fixed, &d->world->config->appliance);
+	built(d, 0);
+	assert_true(json_is_true(json_object_get(fake.answer, "applied")));
+	assert_string_equal(fake.given->path, "/etc/own.yaml"); /* the signal */
+	built(d, 0);
+	assert_int_equal(fake.published, 3);
+	assert_int_equal(d->reload.done, 2);
+	end(d);
+}
+
+/* Not at once: whatever it was may last. */
+static void
+learned_routes_that_cannot_be_built_are_tried_again(void **state)
+{
+	struct daemon *d = begin();
+	struct world *before = d->world;
+
+	d->path = strdup("/tmp/runs.yaml");
+	fake.learned = 5;
+	reload_poll(d);
+	built(d, -ENOMEM);
+	assert_ptr_equal(d->world, before);
+	assert_int_equal(d->reload.refused, 0);
+	assert_string_equal(fake.code, "");
+	reload_poll(d);
+	assert_null(fake.given);
+	assert_in_range(d->reload.learned_ns, clock_boot_ns(), clock_boot_ns() + 1000000000);
+	d->reload.learned_ns = 0;
+	reload_poll(d);
+	assert_non_null(fake.given);
+	built(d, 0);
+	end(d);
+}
+
+/* A build that takes long is not followed by the next one at once. */
+static void
+learned_routes_leave_time_to_others(void **state)
+{
+	struct daemon *d = begin();
+
+	d->path = strdup("/tmp/runs.yaml");
+	fake.learned = 5;
+	reload_poll(d);
+	fake.given->took_ns = 100000000;
+	built(d, 0);
+	fake.learned = 6;
+	reload_poll(d);
+	assert_null(fake.given);
+	assert_in_range(d->reload.learned_ns, clock_boot_ns() + 200000000, clock_boot_ns() + 400000000);
+	asks(d, "/tmp/new.yaml", ""); /* a configuration does not wait, and has them */
+	built(d, 0);
+	d->reload.learned_ns = 0;
+	reload_poll(d);
+	assert_null(fake.given);
+	end(d);
+}
+
 int
 main(void)
 {
@@ -375,6 +514,10 @@ main(void)
 		cmocka_unit_test(one_at_a_time),
 		cmocka_unit_test(checks_without_a_trace),
 		cmocka_unit_test(bounds_what_is_retired),
+		cmocka_unit_test(learned_routes_replace_the_world),
+		cmocka_unit_test(a_configuration_waits_for_learned_routes),
+		cmocka_unit_test(learned_routes_that_cannot_be_built_are_tried_again),
+		cmocka_unit_test(learned_routes_leave_time_to_others),
 	};
 
 	log_open(LOG_LEVEL_ERROR);

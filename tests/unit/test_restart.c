@@ -30,6 +30,8 @@ load(const char *appliance, struct config **out)
 #define PORTS "  ports: [{name: p0, driver: \"null\"}, {name: p1, driver: \"null\"}]\n"
 #define ATTACHED "  attachments: [{subnet: v/a, port: p0}]\n"
 #define BASE PORTS ATTACHED
+#define PAIR(kind) "  highAvailability: {lease: {kind: " kind "}}\n"
+#define ETCD "etcd, key: k, endpoints: "
 
 /* key NULL: allowed. */
 static const struct {
@@ -51,6 +53,19 @@ static const struct {
 	{BASE, BASE "  stateDirectory: /tmp/other\n", "appliance.stateDirectory"},
 	{BASE, BASE "  controlNamespace: other\n", "appliance.controlNamespace"},
 	{BASE, BASE "  busyPoll: false\n", "appliance.busyPoll"},
+	{BASE, BASE PAIR("file, path: /a"), "appliance.highAvailability"},
+	{BASE PAIR("file, path: /a"), BASE, "appliance.highAvailability"},
+	{BASE PAIR("file, path: /a"), BASE PAIR("file, path: /a"), NULL},
+	{BASE PAIR("file, path: /a"), BASE PAIR("file, path: /b"), "appliance.highAvailability"},
+	{BASE PAIR("file, path: /a"), BASE PAIR("static"), "appliance.highAvailability"},
+	{BASE PAIR("file, path: /a"), BASE PAIR("file, path: /a, durationSeconds: 9"), "appliance.highAvailability"},
+	{BASE PAIR("static, marginMilliseconds: 11"), BASE PAIR("static"), "appliance.highAvailability"},
+	{BASE "  highAvailability: {preferred: true, lease: {kind: static}}\n", BASE PAIR("static"),
+		"appliance.highAvailability"},
+	{BASE PAIR(ETCD "['http://a:1']"), BASE PAIR(ETCD "['http://a:2']"), "appliance.highAvailability"},
+	{BASE PAIR(ETCD "['http://a:1']"), BASE PAIR(ETCD "['http://a:1', 'http://b:1']"),
+		"appliance.highAvailability"},
+	{BASE PAIR(ETCD "['http://a:1']"), BASE PAIR(ETCD "['http://a:1']"), NULL},
 	{BASE, "  ports: [{name: p0, driver: \"null\"}]\n" ATTACHED, "appliance.ports (without p1)"},
 	{BASE, "  ports: [{name: p0, driver: \"null\"}, {name: p2, driver: \"null\"}]\n" ATTACHED,
 		"appliance.ports[1] (p2)"},

@@ -25,7 +25,7 @@
 #define MANY 10000
 #define ROUNDS 300
 
-/* Of a configuration with two tunnels. */
+/* Of a configuration with two tunnels, as a rule. */
 static struct iface_spec iface[IFACES];
 static struct hop_spec hop[2];
 static struct routes_spec routes;
@@ -80,7 +80,7 @@ describe(void)
 }
 
 static struct view *
-base_view(const struct view *previous)
+base_of(const struct view *previous, uint32_t n_tunnels)
 {
 	const struct view_spec spec = {.iface = iface,
 		.n_ifaces = IFACES,
@@ -93,7 +93,7 @@ base_view(const struct view *previous)
 		.tags = &tags,
 		.n_tags = 1,
 		.tunnel = tunnel,
-		.n_tunnels = STATIC};
+		.n_tunnels = n_tunnels};
 	struct view *v;
 
 	routes.gateway = -1;
@@ -101,6 +101,12 @@ base_view(const struct view *previous)
 	if (v == NULL)
 		fail_msg("%s", error);
 	return v;
+}
+
+static struct view *
+base_view(const struct view *previous)
+{
+	return base_of(previous, STATIC);
 }
 
 static struct sa *
@@ -390,6 +396,62 @@ the_next_tunnel_stands_in(void **state)
 	memset(&hop[1], 0, sizeof(hop[1]));
 }
 
+/* ---- side by side ------------------------------------------------------------------------ */
+
+#define SIDES 3
+
+/* Only those tunnels of the mask have an SA. */
+static struct view *
+with_up(const struct view *base, unsigned mask)
+{
+	uint32_t n = 0;
+	struct view *v;
+
+	for (uint16_t t = 0; t < SIDES; t++) {
+		if (!(mask & 1u << t))
+			continue;
+		sa[n++] = (struct sa_spec){.tunnel = t,
+			.config = {.spi = 0x20000u + t, .outbound = true},
+			.sa = sa_make(0x20000u + t, true)};
+	}
+	v = with(base, SIDES, n);
+	sas_free(n);
+	return v;
+}
+
+/* Of all hashes each tunnel that is up has its share, one that is down has none, and flows of those that stay stay. */
+static void
+tunnels_side_by_side(void **state)
+{
+	struct view *base, *all;
+
+	(void)state;
+	describe();
+	hop[1] = (struct hop_spec){.kind = HOP_TUNNEL, .tunnel = 0, .standby = {1, 2}, .n_standby = 2, .spread = true};
+	base = base_of(NULL, SIDES);
+	all = with_up(base, 7);
+	for (unsigned mask = 0; mask < 1u << SIDES; mask++) {
+		struct view *v = with_up(base, mask);
+		uint32_t share[SIDES] = {0};
+
+		for (uint32_t i = 0; i < 30000; i++) {
+			uint32_t hash = i * 0x9e3779b1u;
+			uint16_t t = spread_to(v, &v->hop[1], hash), was = spread_to(all, &all->hop[1], hash);
+
+			assert_true(t < SIDES && (mask == 0 || mask & 1u << t));
+			assert_true(t == was || !(mask & 1u << was));
+			share[t]++;
+		}
+		for (int t = 0; t < SIDES; t++)
+			if (mask & 1u << t)
+				assert_in_range(share[t], 30000u / (unsigned)__builtin_popcount(mask) * 9 / 10, 30000);
+		view_free(v);
+	}
+	view_free(all);
+	view_free(base);
+	memset(&hop[1], 0, sizeof(hop[1]));
+}
+
 int
 main(void)
 {
@@ -398,6 +460,7 @@ main(void)
 		cmocka_unit_test(views_live_as_long_as_somebody_holds_them),
 		cmocka_unit_test(what_does_not_fit_the_base_is_refused),
 		cmocka_unit_test(the_next_tunnel_stands_in),
+		cmocka_unit_test(tunnels_side_by_side),
 		cmocka_unit_test(a_builder_works_from_the_same_base),
 		cmocka_unit_test(microseconds_a_tunnel),
 	};

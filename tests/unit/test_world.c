@@ -190,7 +190,7 @@ ids_stay_with_their_names(void **state)
 			    "  uplinks: [{name: wan, port: p, addresses: [203.0.113.1/24]}]\n");
 
 	world_free(t.world);
-	assert_int_equal(world_build(c, t.names, t.ids, &t.world, &errors), 0);
+	assert_int_equal(world_build(c, NULL, t.names, t.ids, &t.world, &errors), 0);
 	assert_int_equal(world_iface(&t, "v/web"), web);
 	assert_int_equal(world_iface(&t, "uplink wan"), wan);
 	assert_int_equal(t.world->spec.iface[web].vnet, vnet);
@@ -525,13 +525,13 @@ refused_worlds_leave_the_configuration(void **state)
 	struct world *w = (struct world *)c;
 
 	c->appliance.attachments[1].vnet = 0; /* twice the same subnet */
-	assert_int_equal(world_build(c, names, ids, &w, &errors), -EINVAL);
+	assert_int_equal(world_build(c, NULL, names, ids, &w, &errors), -EINVAL);
 	assert_null(w);
 	assert_int_equal(errors.n, 1);
 	assert_string_equal(errors.e[0].code, "SubnetAttachedTwice");
 	c->appliance.attachments[1].vnet = 1;
 	errors = (struct config_errors){.path = "test"};
-	assert_int_equal(world_build(c, names, ids, &w, &errors), 0);
+	assert_int_equal(world_build(c, NULL, names, ids, &w, &errors), 0);
 	world_free(w);
 	world_free(NULL);
 	names_free(names);

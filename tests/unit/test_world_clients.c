@@ -1,5 +1,6 @@
 /* A gateway's address pool of clients among the routes: who reaches it, who does not, and what counts as
  * VirtualNetwork. */
+#include "tests/unit/world_spokes.h"
 #include "tests/unit/world_text.h"
 
 static const char hub[] =
@@ -12,15 +13,7 @@ static const char hub[] =
 	"    virtualNetworkPeerings:\n"
 	"      - {name: to-near, remoteVirtualNetwork: {id: near}, allowGatewayTransit: true, "
 	"allowForwardedTraffic: true}\n"
-	"      - {name: to-far, remoteVirtualNetwork: {id: far}, allowGatewayTransit: true}\n"
-	"  - name: near\n"
-	"    addressSpace: {addressPrefixes: [10.2.0.0/16]}\n"
-	"    subnets: [{name: s, addressPrefix: 10.2.1.0/24}]\n"
-	"    virtualNetworkPeerings: [{name: to-hub, remoteVirtualNetwork: {id: hub}, useRemoteGateways: true}]\n"
-	"  - name: far\n"
-	"    addressSpace: {addressPrefixes: [10.3.0.0/16]}\n"
-	"    subnets: [{name: s, addressPrefix: 10.3.1.0/24}]\n"
-	"    virtualNetworkPeerings: [{name: to-hub, remoteVirtualNetwork: {id: hub}}]\n"
+	"      - {name: to-far, remoteVirtualNetwork: {id: far}, allowGatewayTransit: true}\n" WORLD_SPOKES
 	"publicIPAddresses: [{name: ip, ipAddress: 203.0.113.1}]\n"
 	"virtualNetworkGateways:\n"
 	"  - name: gw\n"

@@ -33,17 +33,24 @@ config_from(const char *text)
 	return c;
 }
 
+/* learned: NULL, nothing. */
 static inline struct world_text
-world_from_config(struct config *c)
+world_learned(struct config *c, const struct learned_all *learned)
 {
 	struct world_text t = {.names = names_create(), .ids = iface_ids_create()};
 	struct config_errors errors = {.path = "test"};
 
-	if (world_build(c, t.names, t.ids, &t.world, &errors) != 0) {
+	if (world_build(c, learned, t.names, t.ids, &t.world, &errors) != 0) {
 		config_errors_print(&errors, stderr);
 		fail_msg("no world");
 	}
 	return t;
+}
+
+static inline struct world_text
+world_from_config(struct config *c)
+{
+	return world_learned(c, NULL);
 }
 
 static inline struct world_text
@@ -166,8 +173,8 @@ world_iface(const struct world_text *t, const char *name)
 	return IFACE_NONE;
 }
 
-/* What happens to a packet, in words: "subnet IFACE", "neighbour IFACE ADDRESS", "uplink IFACE", "tunnel NAME",
- * "local", "drop REASON NAME"; then " unless forwarded PEERING". */
+/* What happens to a packet, in words: "subnet IFACE", "neighbour IFACE ADDRESS", "uplink IFACE", "tunnel NAME"
+ * (and "with NAME" for each beside it), "local", "drop REASON NAME"; then " unless forwarded PEERING". */
 static inline const char *
 world_hop(const struct world_text *t, const char *iface, const char *destination)
 {
@@ -189,6 +196,11 @@ world_hop(const struct world_text *t, const char *iface, const char *destination
 	case HOP_SUBNET:
 		SAY("subnet %s", IFACE(h->iface));
 		break;
+	case HOP_CIRCUIT:
+		SAY("circuit %s", IFACE(h->iface));
+		for (uint16_t i = 0; i < h->n_standby; i++)
+			SAY(", %s", IFACE(h->standby[i]));
+		break;
 	case HOP_NEIGHBOUR:
 		SAY("neighbour %s %s", IFACE(h->iface), address_text(&h->address, address, sizeof(address)));
 		break;
@@ -197,6 +209,8 @@ world_hop(const struct world_text *t, const char *iface, const char *destination
 		break;
 	case HOP_TUNNEL:
 		SAY("tunnel %s", names_text(t->names, t->world->spec.tunnel[h->tunnel].name));
+		for (uint16_t n = 0; h->spread && n < h->n_standby; n++)
+			SAY(" with %s", names_text(t->names, t->world->spec.tunnel[h->standby[n]].name));
 		break;
 	case HOP_CLIENT:
 		SAY("client of %s", IFACE(h->iface));

@@ -1,10 +1,12 @@
 /* New configurations under traffic: no packet is lost, known flows and SAs go on, old views are freed. */
 #include "whole.h"
 
+#include "dataplane/frame.h"
 #include "dataplane/worker.h"
 
 #include <netinet/in.h>
 #include <stdio.h>
+#include <string.h>
 
 /* %s: peerings of a and b, user routes, rules: what comes and goes. */
 static const char lab[] =
@@ -78,11 +80,47 @@ a_hundred_reloads_lose_no_packet(void **state)
 	whole_stop();
 }
 
+static uint16_t
+iface_named(const char *name)
+{
+	const struct view_spec *spec = &whole_world()->spec;
+
+	for (uint16_t i = 1; i < spec->n_ifaces; i++)
+		if (strcmp(whole_name(spec->iface[i].name), name) == 0)
+			return i;
+	fail_msg("no interface %s", name);
+	return IFACE_NONE;
+}
+
+/* A packet of control's own, UDP from the gateway of a/s. */
+static struct rte_mbuf *
+own_packet(const char *destination)
+{
+	struct rte_mbuf *m = pkt_build(&(struct pkt){.port = "pa", .src = "10.0.1.1", .dst = destination});
+
+	rte_pktmbuf_adj(m, RTE_ETHER_HDR_LEN);
+	return m;
+}
+
+/* Control may free the former view as soon as the worker has said that it holds none of it: what was ordered before the
+ * new one was published meets the new one all the same. */
+static void
+an_order_meets_the_newest_view(void **state)
+{
+	(void)state;
+	whole_start(world(3));
+	dataplane_send_packet(whole_dataplane(), iface_named("a/s"), own_packet("10.101.0.9"), 0);
+	whole_apply(world(1)); /* a user route for 10.101.0.0/16: who decides tells which view it was */
+	assert_int_equal(named_drops_of(DROP_ROUTE_NONE, "r/routes/x1"), 1);
+	whole_stop();
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(a_hundred_reloads_lose_no_packet, whole_teardown),
+		cmocka_unit_test_teardown(an_order_meets_the_newest_view, whole_teardown),
 	};
 
 	return WHOLE_RUN("reload", tests);

@@ -99,7 +99,7 @@ build_world(const char *yaml)
 	struct world *w = NULL;
 
 	if (config_parse("story.yaml", yaml, strlen(yaml), &config, errors) != 0 ||
-		world_build(config, names, ids, &w, errors) != 0) {
+		world_build(config, NULL, names, ids, &w, errors) != 0) {
 		config_errors_print(errors, stderr);
 		fail_msg("the story's configuration was refused");
 	}
@@ -168,6 +168,25 @@ void
 whole_start(const char *yaml)
 {
 	whole_start_extended(yaml, NULL, NULL);
+}
+
+void
+whole_one_gateway_table(struct view_spec *spec)
+{
+	for (uint32_t i = 0; i < spec->n_ifaces; i++)
+		if (spec->iface[i].kind == IFACE_GATEWAY)
+			spec->routes[spec->iface[i].routes].gateway = -1;
+	for (uint32_t i = 0; i < spec->n_routes; i++) {
+		struct routes_spec *r = &spec->routes[i];
+
+		if (r->gateway < 0)
+			continue;
+		spec->gateway_table[0] = spec->gateway_table[r->gateway];
+		r->gateway = 0;
+	}
+	for (uint32_t i = 0; i < spec->n_tags; i++)
+		spec->tags[i].gateway = spec->tags[i].gateway > 0;
+	spec->n_gateway_tables = 1;
 }
 
 void

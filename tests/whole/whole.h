@@ -38,6 +38,9 @@ void whole_end(void);
 void whole_start(const char *yaml);
 /* The same; `extend` adds to the description what would be long as a text. What it adds must live until the stop. */
 void whole_start_extended(const char *yaml, void (*extend)(struct view_spec *spec, void *context), void *context);
+/* For descriptions that bring a gateway table of their own: the subnets' is the first and only one, and tunnels lead to
+ * none. */
+void whole_one_gateway_table(struct view_spec *spec);
 void whole_apply(const char *yaml);
 /* Checks that every packet buffer came back. */
 void whole_stop(void);

@@ -1,7 +1,8 @@
-/* Starting and watching; see charon_process.h. Between fork and exec only what a signal handler might do: other
+/* Starting and watching. Between fork and exec only what a signal handler might do: other
  * threads held whatever lock they held.
  */
-#include "control/charon_process.h"
+#include "control/child.h"
+#include "drivers/eal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,7 +23,7 @@
 /* ---- its log ------------------------------------------------------------------------- */
 
 static void
-line_end(struct charon_process *p)
+line_end(struct child *p)
 {
 	p->text[p->n] = '\0';
 	if (p->n > 0)
@@ -33,7 +34,7 @@ line_end(struct charon_process *p)
 static void
 log_ready(void *context, uint32_t events)
 {
-	struct charon_process *p = context;
+	struct child *p = context;
 	char piece[4096];
 	ssize_t n = read(p->log.fd, piece, sizeof(piece));
 
@@ -51,7 +52,7 @@ log_ready(void *context, uint32_t events)
 /* ---- its end ------------------------------------------------------------------------- */
 
 static void
-forget(struct charon_process *p)
+forget(struct child *p)
 {
 	loop_remove(p->loop, &p->exit);
 	loop_remove(p->loop, &p->log);
@@ -62,7 +63,7 @@ forget(struct charon_process *p)
 static void
 exit_ready(void *context, uint32_t events)
 {
-	struct charon_process *p = context;
+	struct child *p = context;
 
 	(void)events;
 	while (p->log.fd >= 0 && poll(&(struct pollfd){p->log.fd, POLLIN, 0}, 1, 0) > 0)
@@ -75,14 +76,14 @@ exit_ready(void *context, uint32_t events)
 }
 
 void
-charon_process_init(struct charon_process *p)
+child_init(struct child *p)
 {
 	p->exit = (struct loop_source){-1, exit_ready, p};
 	p->log = (struct loop_source){-1, log_ready, p};
 }
 
 static int
-watch(struct charon_process *p, pid_t pid)
+watch(struct child *p, pid_t pid)
 {
 	int r;
 
@@ -108,9 +109,9 @@ static void __attribute__((noreturn)) fail(const char *what)
 
 /* In the child. Its own session: a terminal's interrupt is not for it. SIGPIPE stays ignored: its log may lose its
  * reader. */
-static void __attribute__((noreturn)) become(const char *program, char *const *environment, int netns, int log)
+static void __attribute__((noreturn))
+become(const struct child *p, char *const *environment, const cpu_set_t *cores, int netns, int log)
 {
-	char *const arguments[] = {(char *)(uintptr_t)program, NULL};
 	sigset_t none;
 
 	sigemptyset(&none);
@@ -119,38 +120,45 @@ static void __attribute__((noreturn)) become(const char *program, char *const *e
 	if (dup2(log, STDERR_FILENO) < 0 || dup2(log, STDOUT_FILENO) < 0)
 		_exit(127);
 	if (netns >= 0 && setns(netns, CLONE_NEWNET) != 0)
-		fail("control namespace");
+		fail("network namespace");
+	/* ours is one core alone, and it has dozens of threads; where that fails it works, too */
+	sched_setaffinity(0, sizeof(*cores), cores);
 	syscall(SYS_close_range, FIRST_FD, ~0u, 0);
-	execve(program, arguments, environment);
-	fail(program);
-}
-
-static char **
-environment_make(const struct charon_process *p)
-{
-	char **e = calloc(4, sizeof(*e));
-
-	if (!e || asprintf(&e[0], "STRONGSWAN_CONF=%s", p->settings) < 0 ||
-		asprintf(&e[1], "PATH=/usr/sbin:/usr/bin:/sbin:/bin") < 0 ||
-		(p->preload[0] && asprintf(&e[2], "LD_PRELOAD=%s", p->preload) < 0)) {
-		free(e);
-		return NULL;
-	}
-	return e;
+	execve(p->argument[0], (char *const *)(uintptr_t)p->argument, environment);
+	fail(p->argument[0]);
 }
 
 static void
 environment_free(char **e)
 {
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; e && i <= CHILD_VARIABLES; i++)
 		free(e[i]);
 	free(e);
 }
 
+static char **
+environment_make(const struct child *p)
+{
+	char **e = calloc(CHILD_VARIABLES + 2, sizeof(*e));
+	int n = 0;
+
+	if (e)
+		e[n] = strdup("PATH=/usr/sbin:/usr/bin:/sbin:/bin");
+	for (int i = 0; e && e[n] && i < CHILD_VARIABLES; i++)
+		if (p->variable[i].name && p->variable[i].value[0] &&
+			asprintf(&e[++n], "%s=%s", p->variable[i].name, p->variable[i].value) < 0)
+			e[n] = NULL;
+	if (e && e[n])
+		return e;
+	environment_free(e);
+	return NULL;
+}
+
 int
-charon_process_start(struct charon_process *p, int netns)
+child_start(struct child *p, int netns)
 {
 	char **environment = environment_make(p);
+	cpu_set_t cores;
 	int ends[2], r;
 	pid_t pid;
 
@@ -160,9 +168,10 @@ charon_process_start(struct charon_process *p, int netns)
 		environment_free(environment);
 		return -errno;
 	}
+	eal_cores_beside_workers(&cores);
 	pid = fork();
 	if (pid == 0)
-		become(p->program, environment, netns, ends[1]);
+		become(p, environment, &cores, netns, ends[1]);
 	r = pid < 0 ? -errno : 0;
 	environment_free(environment);
 	close(ends[1]);
@@ -170,7 +179,7 @@ charon_process_start(struct charon_process *p, int netns)
 		p->ours = true;
 		r = watch(p, pid);
 	}
-	/* only our end must not block: the other is charon's */
+	/* only our end must not block: the other is the daemon's */
 	p->log.fd = ends[0];
 	if (r == 0 && (fcntl(ends[0], F_SETFL, O_NONBLOCK) != 0 || loop_add(p->loop, &p->log, EPOLLIN) != 0))
 		r = -EIO;
@@ -184,7 +193,7 @@ charon_process_start(struct charon_process *p, int netns)
 }
 
 int
-charon_process_adopt(struct charon_process *p, pid_t pid)
+child_adopt(struct child *p, pid_t pid)
 {
 	int r;
 
@@ -198,26 +207,26 @@ charon_process_adopt(struct charon_process *p, pid_t pid)
 /* ---- stop ---------------------------------------------------------------------------- */
 
 void
-charon_process_signal(struct charon_process *p, int signal)
+child_signal(struct child *p, int signal)
 {
 	if (p->exit.fd >= 0)
 		syscall(SYS_pidfd_send_signal, p->exit.fd, signal, NULL, 0);
 }
 
 void
-charon_process_leave(struct charon_process *p)
+child_leave(struct child *p)
 {
 	forget(p);
 }
 
 void
-charon_process_end(struct charon_process *p)
+child_end(struct child *p)
 {
 	struct pollfd end = {p->exit.fd, POLLIN, 0};
 
 	if (p->exit.fd < 0)
 		return;
-	charon_process_signal(p, SIGKILL);
+	child_signal(p, SIGKILL);
 	poll(&end, 1, END_MS);
 	if (p->ours)
 		waitpid(p->pid, NULL, WNOHANG);

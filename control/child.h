@@ -1,4 +1,4 @@
-/* The process: started in the control namespace, watched, its words in our log, started again, stopped.
+/* A daemon that is ours to run: started in its network namespace, watched, its words in our log, stopped.
  *
  * One that outlived a killed isthmusd is adopted by its process id: nothing but its log is lost. Control thread.
  */
@@ -8,10 +8,16 @@
 
 #include <sys/types.h>
 
-struct charon_process {
+#define CHILD_ARGUMENTS 12
+#define CHILD_VARIABLES 2
+
+struct child {
 	/* given */
 	struct loop *loop;
-	const char *program, *settings, *preload; /* preload: "" for none */
+	const char *argument[CHILD_ARGUMENTS]; /* its program's path first, NULL behind the last */
+	struct {
+		const char *name, *value; /* "": without this one */
+	} variable[CHILD_VARIABLES];      /* of its environment, beside PATH */
 	void *context;
 	void (*line)(void *context, const char *text); /* one of its log */
 	void (*ended)(void *context);
@@ -24,12 +30,12 @@ struct charon_process {
 	size_t n;
 };
 
-void charon_process_init(struct charon_process *p);
+void child_init(struct child *p);
 /* netns: descriptor of the network namespace, -1 for ours. */
-int charon_process_start(struct charon_process *p, int netns);
-int charon_process_adopt(struct charon_process *p, pid_t pid);
-void charon_process_signal(struct charon_process *p, int signal);
+int child_start(struct child *p, int netns);
+int child_adopt(struct child *p, pid_t pid);
+void child_signal(struct child *p, int signal);
 /* Forgets it, alive or not. */
-void charon_process_leave(struct charon_process *p);
+void child_leave(struct child *p);
 /* Kills it if it still runs, and waits for that. For the way out, when no loop runs. */
-void charon_process_end(struct charon_process *p);
+void child_end(struct child *p);

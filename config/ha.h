@@ -1,0 +1,30 @@
+/* High availability in a configuration: which of several appliances is primary. Part of resource.h. */
+#pragma once
+
+#include "config/value.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum cfg_lease_kind { LEASE_KIND_FILE, LEASE_KIND_ETCD, LEASE_KIND_STATIC };
+
+/* appliance.highAvailability.lease */
+struct cfg_lease {
+	struct cfg_mark mark;
+	bool given;
+	enum cfg_lease_kind kind;
+	char *path;                             /* file: its files are PATH.EPOCH */
+	struct cfg_strings endpoints;           /* etcd: http://HOST:PORT or https:// each */
+	char *key;                              /* etcd */
+	char *ca_file, *certificate, *key_file; /* etcd by https: PEM */
+	uint16_t duration_s;                    /* 2..60, default 15 */
+	uint32_t margin_ms;                     /* default a tenth of the duration; a third at most */
+};
+
+struct cfg_ha {
+	struct cfg_mark mark;
+	bool given; /* it stood in the file: the rest has a meaning */
+	char *node; /* default: the appliance's name */
+	bool preferred;
+	struct cfg_lease lease;
+};
