@@ -43,7 +43,7 @@ complete_address(const struct cfg_subnet *s, struct cfg_gateway *g)
 
 	bgp->given = true;
 	for (uint32_t i = 0; i < s->prefixes.n && bgp->address.family == IP_NONE; i++)
-		if (s->prefixes.p[i].addr.family == IP_V4 && s->prefixes.p[i].len <= 29)
+		if (s->prefixes.p[i].addr.family == IP_V4 && s->prefixes.p[i].len <= 30)
 			bgp->address =
 				prefix_nth(&s->prefixes.p[i], (UINT64_C(1) << (32 - s->prefixes.p[i].len)) - from_end);
 }

@@ -8,8 +8,6 @@
 
 #define COEXISTENCE_LEN 27 /* of a GatewaySubnet for both types of gateway, at most */
 
-static const char *const link_name[] = {"primary", "secondary"};
-
 /* ---- circuits -------------------------------------------------------------------- */
 
 static void
@@ -31,7 +29,7 @@ check_prefixes(struct check *k, const struct cfg_circuit *c, const struct cfg_ci
 			(p->prefix[i].addr.family != IP_V4 || p->prefix[i].len != 30))
 			config_error(k->b->errors, MARK(k, &p->prefix[i], p), "InvalidAddressPrefix",
 				"circuit '%.80s': %sPeerAddressPrefix is an IPv4 prefix of length 30, not %s", c->name,
-				link_name[i], prefix_text(&p->prefix[i], text, sizeof(text)));
+				circuit_link_name[i], prefix_text(&p->prefix[i], text, sizeof(text)));
 	if (p->prefix[0].addr.family != IP_NONE && prefix_overlaps(&p->prefix[0], &p->prefix[1]))
 		config_error(k->b->errors, MARK(k, &p->prefix[1], p), "InvalidAddressPrefix",
 			"circuit '%.80s': primaryPeerAddressPrefix and secondaryPeerAddressPrefix overlap", c->name);
@@ -77,7 +75,7 @@ check_ports(struct check *k, struct cfg_circuit *c)
 			config_error(k->b->errors, MARK(k, &c->port_ref[i], c), "MissingKey",
 				"circuit '%.80s' has %sPort and needs an enabled AzurePrivatePeering with "
 				"%sPeerAddressPrefix",
-				c->name, link_name[i], link_name[i]);
+				c->name, circuit_link_name[i], circuit_link_name[i]);
 	}
 }
 

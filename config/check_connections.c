@@ -1,5 +1,6 @@
 /* Connections: two ends that exist and fit, selectors in pairs. Their SAs: check_sa.c. */
 #include "config/check.h"
+#include "config/schemas.h"
 
 #include <errno.h>
 #include <string.h>
@@ -45,15 +46,27 @@ check_vnet_ends(struct check *k, const struct cfg_connection *c)
 			"connection '%.80s' of type Vnet2Vnet needs RouteBased gateways at both ends", c->name);
 }
 
+static bool
+session_is_set(const struct cfg_bgp_session *s)
+{
+	struct cfg_bgp_session none;
+
+	memset(&none, 0, sizeof(none));
+	bgp_session_init(&none);
+	return memcmp(s, &none, sizeof(none)) != 0;
+}
+
 static void
 check_circuit_ends(struct check *k, const struct cfg_connection *c)
 {
 	const char *has = c->gateway2_ref != NULL        ? "virtualNetworkGateway2"
 			  : c->local_gateway_ref != NULL ? "localNetworkGateway2"
 			  : c->enable_bgp                ? "enableBgp: its circuit has BGP always"
-			  : c->ike.shared_key_len > 0    ? "shared key"
 			  : c->n_sas > 0                 ? "securityAssociations"
 			  : c->n_selectors > 0           ? "trafficSelectorPolicies"
+			  : c->policy_based              ? "usePolicyBasedTrafficSelectors"
+			  : c->mtu != 0 || c->tcp_mss    ? "appliance.mtu and tcpMss"
+			  : session_is_set(&c->bgp)      ? "appliance.bgp: its circuit has"
 							 : NULL;
 
 	if (c->circuit_ref == NULL)

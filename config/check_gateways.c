@@ -45,6 +45,10 @@ check_types(struct check *k, const struct cfg_gateway *g)
 		config_error(k->b->errors, g->mark, "InvalidValue",
 			"gateway '%.80s' of type ExpressRoute has no %s: it has no tunnels", g->name,
 			g->p2s.pool.n > 0 ? "vpnClientConfiguration" : "customBgpIpAddresses");
+	if (g->express_route && g->limit_rate)
+		config_error(k->b->errors, MARK(k, &g->limit_rate, g), "InvalidValue",
+			"gateway '%.80s' of type ExpressRoute has no limitRate: a circuit has its provider's rate",
+			g->name);
 	if (!g->express_route && g->subnet_ref != NULL && g->public_ip_refs.n == 0)
 		config_error(k->b->errors, g->mark, "MissingKey",
 			"gateway '%.80s' of type Vpn needs a publicIPAddress in its ipConfigurations", g->name);
@@ -97,7 +101,7 @@ check_place(struct check *k, struct cfg_gateway *g, int32_t index)
 
 /* Circuits have BGP, and where both types of gateway are they tell each other. */
 static bool
-gateway_speaks(const struct check *k, const struct cfg_gateway *g)
+needs_bgp(const struct check *k, const struct cfg_gateway *g)
 {
 	return g->enable_bgp || g->express_route ||
 	       (g->vnet != CFG_NONE && k->c->vnets[g->vnet].express_route != CFG_NONE);
@@ -154,7 +158,7 @@ check_gateways(struct check *k)
 		check_place(k, g, (int32_t)i);
 	}
 	for (uint32_t i = 0; i < k->c->n_gateways; i++)
-		k->c->gateways[i].speaks_bgp = gateway_speaks(k, &k->c->gateways[i]);
+		k->c->gateways[i].speaks_bgp = needs_bgp(k, &k->c->gateways[i]);
 	for (uint32_t i = 0; i < k->c->n_local_gateways; i++)
 		check_peer(k, &k->c->local_gateways[i]);
 	return 0;

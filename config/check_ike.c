@@ -206,6 +206,11 @@ check_connection(struct check *k, struct cfg_connection *c)
 			c->name);
 		return;
 	}
+	if (c->type == CONNECTION_EXPRESS_ROUTE && asks_for_ike(c))
+		config_error(k->b->errors, c->mark, "InvalidValue",
+			"connection '%.80s' of type ExpressRoute has no keys and no policies: nothing is sealed on a "
+			"circuit",
+			c->name);
 	if (c->gateway1 == CFG_NONE || c->type == CONNECTION_EXPRESS_ROUTE)
 		return;
 	if (!gateway_is_route_based(&k->c->gateways[c->gateway1]))

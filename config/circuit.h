@@ -7,6 +7,8 @@
 #define CFG_CIRCUIT_ASN 12076 /* ours on a circuit, as the cloud's edge says */
 #define CFG_CIRCUIT_LINKS 2   /* primary and secondary */
 
+extern const char *const circuit_link_name[CFG_CIRCUIT_LINKS];
+
 /* One of a circuit's peerings; only AzurePrivatePeering carries packets here. */
 struct cfg_circuit_peering {
 	struct cfg_mark mark;

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+const char *const circuit_link_name[CFG_CIRCUIT_LINKS] = {"primary", "secondary"};
+
 static const char *const state_words[] = {"Enabled", "Disabled", NULL};
 
 static const struct field peering_fields[] = {

@@ -1,6 +1,6 @@
 #include "control/gateway_session.h"
 
-const char *const circuit_link_name[] = {"primary", "secondary"};
+#include <string.h>
 
 /* Between two daemons of ours. */
 static const struct cfg_bgp_session beside_settings = {.keepalive_s = 10, .hold_s = 30, .max_prefixes = 1000000};
@@ -134,6 +134,15 @@ gateway_session_next(const struct config *c, uint32_t gateway, uint32_t *at, str
 		}
 	}
 	return (*at)++ == CFG_CIRCUIT_LINKS * c->n_connections && beside_session(c, gateway, out);
+}
+
+bool
+gateway_session_next_of(const struct config *c, const char *gateway, uint32_t *at, struct gateway_session *out)
+{
+	for (uint32_t i = 0; i < c->n_gateways; i++)
+		if (strcmp(c->gateways[i].name, gateway) == 0)
+			return gateway_session_next(c, i, at, out);
+	return false;
 }
 
 bool

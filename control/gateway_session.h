@@ -22,6 +22,8 @@ struct gateway_session {
 bool gateway_session_of(const struct config *c, uint32_t connection, uint8_t link, struct gateway_session *out);
 /* The next one of those that the configuration has, *at = 0 at first; false: there is no more. */
 bool gateway_session_next(const struct config *c, uint32_t gateway, uint32_t *at, struct gateway_session *out);
+/* The same, of the gateway of this name. */
+bool gateway_session_next_of(const struct config *c, const char *gateway, uint32_t *at, struct gateway_session *out);
 /* Its end is on this appliance. */
 bool gateway_session_here(const struct world *w, const struct gateway_session *s);
 
@@ -30,4 +32,3 @@ bool gateway_speaks(const struct cfg_gateway *g);
 /* Our end of a link and the peer's; family 0: the link is not used. */
 struct ip_addr circuit_local(const struct cfg_circuit *c, uint8_t link);
 struct ip_addr circuit_peer(const struct cfg_circuit *c, uint8_t link);
-extern const char *const circuit_link_name[CFG_CIRCUIT_LINKS];

@@ -30,30 +30,12 @@ struct bgp_asked {
 
 /* ---- what names stand for ---------------------------------------------------------------- */
 
-static int32_t
-gateway_named(const struct config *c, const char *gateway)
-{
-	for (uint32_t i = 0; i < c->n_gateways; i++)
-		if (strcmp(c->gateways[i].name, gateway) == 0)
-			return (int32_t)i;
-	return CFG_NONE;
-}
-
-/* Those of a gateway in turn, see gateway_session_next. */
-static bool
-session_next(const struct config *c, const char *gateway, uint32_t *at, struct gateway_session *out)
-{
-	int32_t i = gateway_named(c, gateway);
-
-	return i != CFG_NONE && gateway_session_next(c, (uint32_t)i, at, out);
-}
-
 static bool
 session_named(const struct config *c, const char *gateway, const char *name, struct gateway_session *out)
 {
 	char own[BIRD_NAME_MAX];
 
-	for (uint32_t at = 0; session_next(c, gateway, &at, out);) {
+	for (uint32_t at = 0; gateway_session_next_of(c, gateway, &at, out);) {
 		bird_session_name(out, own);
 		if (strcmp(own, name) == 0)
 			return true;
@@ -151,7 +133,7 @@ peers_unknown(const struct config *c, const char *gateway, json_t *list)
 {
 	struct gateway_session s;
 
-	for (uint32_t at = 0; session_next(c, gateway, &at, &s);)
+	for (uint32_t at = 0; gateway_session_next_of(c, gateway, &at, &s);)
 		json_array_append_new(list, peer_json(gateway, &s, NULL));
 }
 
@@ -321,7 +303,7 @@ ask_advertised(struct bgp_question *q, const struct gateway_net *n, const struct
 	char name[BIRD_NAME_MAX], command[64 + BIRD_NAME_MAX];
 	struct gateway_session s;
 
-	for (uint32_t at = 0; session_next(c, n->gateway, &at, &s);) {
+	for (uint32_t at = 0; gateway_session_next_of(c, n->gateway, &at, &s);) {
 		if (peer->given && !address_equal(&s.peer, &peer->address))
 			continue;
 		bird_session_name(&s, name);

@@ -125,11 +125,8 @@ sessions_judge(const struct daemon *d, const char *gateway, const char *text, js
 {
 	const struct config *c = d->world->config;
 	struct gateway_session g;
-	uint32_t own = 0;
 
-	while (own < c->n_gateways && strcmp(c->gateways[own].name, gateway) != 0)
-		own++;
-	for (uint32_t at = 0; own < c->n_gateways && gateway_session_next(c, own, &at, &g);) {
+	for (uint32_t at = 0; gateway_session_next_of(c, gateway, &at, &g);) {
 		struct sessions all = {0};
 		struct connection_state tunnel;
 

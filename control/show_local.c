@@ -70,10 +70,25 @@ control_namespace_json(const struct daemon *d)
 }
 
 static json_t *
+gateway_link_json(const struct local_tap *t)
+{
+	const struct local_count *bgp = &t->to_daemons[PUNT_BGP], *bfd = &t->to_daemons[PUNT_BFD];
+	json_t *o = json_object();
+
+	json_object_set_new(o, "interface", json_string(t->interface));
+	json_object_set_new(o, "bgpToDaemon", count_json(bgp->packets, bgp->dropped));
+	json_object_set_new(o, "bfdToDaemon", count_json(bfd->packets, bfd->dropped));
+	json_object_set_new(o, "fromDaemon", count_json(t->from_daemons.packets, t->from_daemons.dropped));
+	json_object_set_new(o, "refused", json_integer((json_int_t)t->refused));
+	return o;
+}
+
+/* Its links: the gateway's own, by its name, and those of its circuits. */
+static json_t *
 gateway_json(const struct gateway_net *n)
 {
-	const struct local_tap *t = local_net_tap(n->net, 0);
-	json_t *o = json_object();
+	json_t *o = json_object(), *links = json_object();
+	const struct local_tap *t;
 
 	json_object_set_new(o, "virtualNetworkGateway", json_string(n->gateway));
 	json_object_set_new(o, "name", local_net_name(n->net) ? json_string(local_net_name(n->net)) : json_null());
@@ -84,15 +99,9 @@ gateway_json(const struct gateway_net *n)
 	json_object_set_new(o, "refusedRoutes", json_integer((json_int_t)learned_refused(n->learned)));
 	json_object_set_new(
 		o, "overruns", json_integer(n->monitor ? (json_int_t)route_monitor_overruns(n->monitor) : 0));
-	if (!t)
-		return o;
-	json_object_set_new(o, "interface", json_string(t->interface));
-	json_object_set_new(
-		o, "bgpToDaemon", count_json(t->to_daemons[PUNT_BGP].packets, t->to_daemons[PUNT_BGP].dropped));
-	json_object_set_new(
-		o, "bfdToDaemon", count_json(t->to_daemons[PUNT_BFD].packets, t->to_daemons[PUNT_BFD].dropped));
-	json_object_set_new(o, "fromDaemon", count_json(t->from_daemons.packets, t->from_daemons.dropped));
-	json_object_set_new(o, "refused", json_integer((json_int_t)t->refused));
+	for (uint32_t i = 0; (t = local_net_tap(n->net, i)) != NULL; i++)
+		json_object_set_new(links, t->name, gateway_link_json(t));
+	json_object_set_new(o, "links", links);
 	return o;
 }
 

@@ -1,5 +1,5 @@
-/* vpn troubleshoot: gateways and connections of this appliance, what is wrong with each, and what says so; in the shape
- * of the vendor's `az network watcher troubleshooting start`. */
+/* vpn troubleshoot: VPN gateways and connections of this appliance (of circuits "gateway health" tells), what is wrong
+ * with each, and what says so; in the shape of the vendor's `az network watcher troubleshooting start`. */
 #include "control/show_running.h"
 
 #include "control/daemon.h"
@@ -203,14 +203,14 @@ troubleshoot(struct daemon *d, const struct request *request, struct failure *f)
 	json_t *o;
 
 	for (uint32_t i = 0; i < c->n_gateways; i++)
-		if (is_asked(&r, c->gateways[i].name))
+		if (!c->gateways[i].express_route && is_asked(&r, c->gateways[i].name))
 			gateway_report(&r, i);
 	for (uint32_t i = 0; i < c->n_connections; i++)
-		if (is_asked(&r, c->connections[i].name))
+		if (c->connections[i].type != CONNECTION_EXPRESS_ROUTE && is_asked(&r, c->connections[i].name))
 			connection_report(&r, i);
 	if (r.only && !r.found) {
 		json_decref(r.results);
-		return failure_set(f, "NotFound", "there is no connection or gateway \"%.200s\"", r.only);
+		return failure_set(f, "NotFound", "there is no VPN connection or gateway \"%.200s\"", r.only);
 	}
 	o = json_object();
 	json_object_set_new(o, "startTime", time_json(now));

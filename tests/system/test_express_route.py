@@ -67,6 +67,11 @@ class Site(Pair):
         return {row["virtualNetworkGateway"]: sorted(fault["id"] for fault in row["faults"])
                 for row in self.left.box.ask("gateway health")["value"]}
 
+    def links(self, gateway):
+        """{link: its counters} of a gateway's namespace."""
+        return next(row["links"] for row in self.left.box.ask("status")["gatewayNamespaces"]
+                    if row["virtualNetworkGateway"] == gateway)
+
     def carried(self):
         """Packets that each link of the circuit has carried to the edge."""
         return [int(self.edge.space.sh(f"cat /sys/class/net/{link}/statistics/rx_packets").stdout)
@@ -92,6 +97,8 @@ def routes_of_both_gateways(site):
     net.eventually(lambda: site.faults() == {"er": [], "gw": []}, 10, what="both gateways healthy")
     statuses = {row["name"]: row["connectionStatus"] for row in site.left.box.ask("connection list")}
     assert statuses["line"] == "Connected", statuses
+    judged = [row["resource"] for row in site.left.box.ask("vpn troubleshoot")["results"]]
+    assert "gw" in judged and "er" not in judged and "line" not in judged, judged
 
 
 def packets_by_both(site):
@@ -144,6 +151,21 @@ def a_cut_link_is_left(site):
     net.eventually(lambda: site.faults()["er"] == [], 20, what="the link again")
 
 
+def a_link_is_taken_away_and_given_back(site):
+    """By the configuration: the other one carries on."""
+    config = site.config()
+    circuit = config["expressRouteCircuits"][0]
+    del circuit["appliance"]["secondaryPort"], circuit["peerings"][0]["secondaryPeerAddressPrefix"]
+    site.left.box.apply(config)
+    net.eventually(lambda: ("er", link_peer(1)) not in site.sessions(), 10, what="the session is forgotten")
+    net.eventually(lambda: site.left.ping(HOST, 5) == 5, 10, what="the other link, once the edge knows")
+    assert list(site.links("er")) == ["er", "circuit line primary"], site.links("er")
+    site.left.box.apply(site.config())
+    net.eventually(lambda: site.sessions().get(("er", link_peer(1))) == "Connected", 20, what="the session again")
+    net.eventually(lambda: site.faults()["er"] == [], 20, what="nothing is wrong")
+    assert site.links("er")["circuit line secondary"]["bgpToDaemon"]["packets"] > 0, site.links("er")
+
+
 def the_costly_failure_has_a_name(site):
     """The session between the gateways is down: the tunnel is up and carries nothing, and one command says why."""
     control = f"birdc -s /run/isthmus/{site.left.box.name}-er.b"
@@ -174,7 +196,7 @@ def main():
     net.signals_raise()
     with Site() as site:
         for story in (routes_of_both_gateways, packets_by_both, no_transit, the_circuit_goes_first, a_cut_link_is_left,
-                      the_costly_failure_has_a_name, what_the_wires_carried):
+                      a_link_is_taken_away_and_given_back, the_costly_failure_has_a_name, what_the_wires_carried):
             tap.add(story.__name__, story, site)
         tap.main()
 
