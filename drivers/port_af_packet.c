@@ -205,13 +205,13 @@ is_lasting(int error)
 	return error != EAGAIN && error != ENOBUFS && error != EINTR && error != ENOMEM;
 }
 
+/* Up to SEND_MAX frames; returns how many are done with. */
 static uint16_t
-af_packet_send(struct port_queue *q, struct rte_mbuf **pkts, uint16_t n)
+some_send(struct port_queue *q, struct rte_mbuf **pkts, uint16_t n)
 {
 	struct tx_queue *tx = q->tx;
 	uint16_t done = 0;
 
-	n = RTE_MIN(n, SEND_MAX);
 	for (uint16_t i = 0; i < n; i++) {
 		tx->part[i].iov_base = rte_pktmbuf_mtod(pkts[i], void *);
 		tx->part[i].iov_len = pkts[i]->data_len;
@@ -231,6 +231,19 @@ af_packet_send(struct port_queue *q, struct rte_mbuf **pkts, uint16_t n)
 		done++;
 	}
 	rte_pktmbuf_free_bulk(pkts, done);
+	return done;
+}
+
+static uint16_t
+af_packet_send(struct port_queue *q, struct rte_mbuf **pkts, uint16_t n)
+{
+	uint16_t done = 0, some, sent;
+
+	do {
+		some = (uint16_t)RTE_MIN(n - done, SEND_MAX);
+		sent = some_send(q, pkts + done, some);
+		done += sent;
+	} while (sent == some && done < n);
 	return done;
 }
 

@@ -116,7 +116,8 @@ def control_stands_still(scene):
     print(f"# {echoes.sent} echo requests, {full} of them met a full ring")
     assert full > 1000, "the ring was never full"
     for sent, missing in stop_all(streams):
-        assert sent > 2 * STILL_S * RATE * 0.8 and not missing, f"lost {len(missing)} of {sent}: {missing[:20]}"
+        assert sent > 2 * STILL_S * RATE * 0.8 and not missing, (
+            f"lost {len(missing)} of {sent}: {missing[:20]}; dropped {[end.drops() for end in scene.pair.end]}")
     for end, then in zip(scene.pair.end, drops):
         assert end.sa_drops() == then, (end.name, then, end.sa_drops(), scene.pair.explain())
     scene.pair.await_one()
