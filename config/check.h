@@ -35,6 +35,7 @@ int check_ike(struct check *k);
 int check_p2s(struct check *k);       /* after connections and peerings: looks at their address spaces */
 int check_appliance(struct check *k); /* last: looks at all the rest */
 int check_ha(struct check *k);        /* who is primary */
+int check_routers(struct check *k);   /* and who hears of it: after uplinks */
 int check_uplinks(struct check *k);   /* within check_appliance */
 
 /* A tunnel's outer addresses: ours on an uplink, the peer's of the same family (check_outer.c). */

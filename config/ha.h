@@ -1,6 +1,7 @@
 /* High availability in a configuration: which of several appliances is primary. Part of resource.h. */
 #pragma once
 
+#include "config/bgp.h"
 #include "config/value.h"
 
 #include <stdbool.h>
@@ -21,10 +22,25 @@ struct cfg_lease {
 	uint32_t margin_ms;                     /* default a tenth of the duration; a third at most */
 };
 
+/* One that is told where the virtual addresses are: a BGP speaker on an uplink's network. */
+struct cfg_router {
+	struct cfg_mark mark;
+	char *name;
+	struct ip_addr address; /* family 0: not given */
+	uint32_t asn;           /* 0: not given */
+	struct cfg_bgp_session bgp;
+	struct ip_addr local; /* by config_check(): our address on its network */
+};
+
 struct cfg_ha {
 	struct cfg_mark mark;
 	bool given; /* it stood in the file: the rest has a meaning */
 	char *node; /* default: the appliance's name */
 	bool preferred;
 	struct cfg_lease lease;
+	struct cfg_prefixes addresses; /* virtualAddresses: hosts, each an address of an uplink */
+	uint32_t asn;                  /* ours to the routers; 0: not given */
+	uint8_t prepends;              /* of our number by a standby; 1..8, default 2 */
+	struct cfg_router *routers;
+	uint32_t n_routers;
 };

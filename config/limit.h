@@ -58,12 +58,14 @@
 #define LIMIT_PORTS 64
 #define LIMIT_ATTACHMENTS 4096
 #define LIMIT_UPLINKS 64
-#define LIMIT_UPLINK_ADDRESSES 64
-#define LIMIT_NAME 80       /* M, of any resource */
-#define LIMIT_SHORT_NAME 31 /* of the appliance, a port, an uplink */
+#define LIMIT_UPLINK_ADDRESSES 16 /* IFACE_PREFIXES_MAX of the dataplane */
+#define LIMIT_NAME 80             /* M, of any resource */
+#define LIMIT_SHORT_NAME 31       /* of the appliance, a port, an uplink */
 #define LIMIT_PATH 255
 #define LIMIT_SOCKET_PATH 107  /* sun_path and its NUL */
 #define LIMIT_RUN_DIRECTORY 64 /* a socket with the appliance's name stands in it */
 #define LIMIT_LEASE_PATH 220   /* its file names have the epoch behind */
 #define LIMIT_ENDPOINTS 9
+#define LIMIT_VIRTUAL_ADDRESSES 16
+#define LIMIT_ROUTERS 16
 #define LIMIT_KEY_FILE_BYTES 4096

@@ -1,4 +1,5 @@
-/* The schema of the appliance's part in a pair: its node, and the lease that says who is primary. */
+/* The schema of the appliance's part in a pair: its node, the lease that says who is primary, the addresses that follow
+ * it, and the routers that are told. */
 #include "config/schemas.h"
 
 static const char *const lease_kind_words[] = {"file", "etcd", "static", NULL};
@@ -23,6 +24,37 @@ static const struct field lease_fields[] = {
 
 static const struct schema lease_schema = {.noun = "lease", .fields = lease_fields};
 
+/* ---- routers --------------------------------------------------------------------- */
+
+static const struct field router_fields[] = {
+	NAME(struct cfg_router),
+	{.key = "address", .type = FIELD_ADDRESS, .required = true, .offset = offsetof(struct cfg_router, address)},
+	{.key = "asn",
+		.type = FIELD_NUMBER,
+		.required = true,
+		.offset = offsetof(struct cfg_router, asn),
+		.size = MEMBER_SIZE(struct cfg_router, asn),
+		.min = 1,
+		.max = UINT32_MAX},
+	PART_AT("bgp", struct cfg_router, bgp, &bgp_session_schema),
+	END_OF_FIELDS,
+};
+
+static void
+router_init(void *object)
+{
+	struct cfg_router *r = object;
+
+	bgp_session_init(&r->bgp);
+	r->bgp.bfd = true;
+	r->bgp.bfd_interval_ms = 100;
+}
+
+static const struct schema router_schema = {
+	.noun = "router", .fields = router_fields, .size = sizeof(struct cfg_router), .init = router_init};
+
+/* ---- the pair's part ------------------------------------------------------------- */
+
 static const struct field ha_fields[] = {
 	TEXT("node", struct cfg_ha, node, LIMIT_NAME),
 	FLAG("preferred", struct cfg_ha, preferred),
@@ -32,6 +64,10 @@ static const struct field ha_fields[] = {
 		.offset = offsetof(struct cfg_ha, lease),
 		.present = offsetof(struct cfg_ha, lease.given),
 		.schema = &lease_schema},
+	PREFIXES("virtualAddresses", struct cfg_ha, addresses, LIMIT_VIRTUAL_ADDRESSES),
+	ZERO_OR("asn", struct cfg_ha, asn, 1, UINT32_MAX),
+	NUMBER("standbyPrepends", struct cfg_ha, prepends, 1, 8),
+	LIST("routers", struct cfg_ha, routers, LIMIT_ROUTERS, &router_schema),
 	END_OF_FIELDS,
 };
 
@@ -40,6 +76,7 @@ ha_init(struct cfg_ha *h)
 {
 	h->lease.kind = LEASE_KIND_UNSET;
 	h->lease.duration_s = 15;
+	h->prepends = 2;
 }
 
 const struct schema ha_schema = {.noun = "pair's part", .fields = ha_fields};

@@ -50,6 +50,9 @@ config_wipe_bgp_passwords(struct config *c)
 		explicit_bzero(c->connections[i].bgp.password, sizeof(c->connections[i].bgp.password));
 	for (uint32_t i = 0; i < c->n_circuits; i++)
 		explicit_bzero(c->circuits[i].bgp.password, sizeof(c->circuits[i].bgp.password));
+	for (uint32_t i = 0; i < c->appliance.ha.n_routers; i++)
+		explicit_bzero(
+			c->appliance.ha.routers[i].bgp.password, sizeof(c->appliance.ha.routers[i].bgp.password));
 }
 
 void

@@ -23,7 +23,7 @@
 
 struct bird {
 	struct loop *loop;
-	char *program, *gateway;
+	char *program, *name, *whose; /* name: of its files; whose: in the log */
 	char conf[FILE_MAX], socket[FILE_MAX];
 	int (*netns)(void *context);
 	void *context;
@@ -89,7 +89,7 @@ bird_apply(struct bird *b, char *text)
 		explicit_bzero(text, strlen(text));
 	free(text);
 	if (r != 0)
-		log_error("bird", "gateway %s: %s: %s", b->gateway, b->conf, strerror(-r));
+		log_error("bird", "%s: %s: %s", b->whose, b->conf, strerror(-r));
 	if (!b->wanted) {
 		child_signal(&b->process, SIGTERM);
 	} else if (r == 0 && hash != b->written) {
@@ -108,16 +108,16 @@ on_line(void *context, const char *text)
 	const char *level = strchr(text, '<'), *words = level ? strstr(level, "> ") : NULL;
 
 	if (!words) {
-		log_info("bird", "gateway %s: %s", b->gateway, text);
+		log_info("bird", "%s: %s", b->whose, text);
 		return;
 	}
 	words += 2;
 	if (strncmp(level, "<ERR>", 5) == 0 || strncmp(level, "<FATAL>", 7) == 0 || strncmp(level, "<BUG>", 5) == 0)
-		log_error("bird", "gateway %s: %s", b->gateway, words);
+		log_error("bird", "%s: %s", b->whose, words);
 	else if (strncmp(level, "<WARN>", 6) == 0 || strncmp(level, "<AUTH>", 6) == 0)
-		log_warning("bird", "gateway %s: %s", b->gateway, words);
+		log_warning("bird", "%s: %s", b->whose, words);
 	else
-		log_info("bird", "gateway %s: %s", b->gateway, words);
+		log_info("bird", "%s: %s", b->whose, words);
 }
 
 static void
@@ -137,8 +137,8 @@ on_ended(void *context)
 		files_remove(b);
 	if (b->leaving || !b->wanted)
 		return;
-	log_error("bird", "gateway %s: it ended; the next one is started in %u s", b->gateway,
-		(unsigned)(b->retry_ns / SECOND_NS));
+	log_error(
+		"bird", "%s: it ended; the next one is started in %u s", b->whose, (unsigned)(b->retry_ns / SECOND_NS));
 	b->retry_at_ns = clock_boot_ns() + b->retry_ns;
 	b->retry_ns = b->retry_ns * 2 < RETRY_MAX_NS ? b->retry_ns * 2 : RETRY_MAX_NS;
 }
@@ -151,14 +151,14 @@ start(struct bird *b, uint64_t now_ns)
 	unlink(b->socket);
 	r = child_start(&b->process, b->netns(b->context));
 	if (r == 0) {
-		log_notice("bird", "gateway %s: started as process %d", b->gateway, b->process.pid);
+		log_notice("bird", "%s: started as process %d", b->whose, b->process.pid);
 		return;
 	}
-	log_error("bird", "gateway %s: cannot be started: %s", b->gateway, strerror(-r));
+	log_error("bird", "%s: cannot be started: %s", b->whose, strerror(-r));
 	b->retry_at_ns = now_ns + RETRY_MAX_NS;
 }
 
-/* In the gateway's namespace: one that is elsewhere reaches nobody. */
+/* In its namespace: one that is elsewhere reaches nobody. */
 static bool
 is_in_place(const struct bird *b, pid_t pid)
 {
@@ -176,7 +176,7 @@ told(void *context, const char *text, const char *error)
 
 	(void)text;
 	if (error)
-		log_warning("bird", "gateway %s: its routes are not given to the kernel again: %s", b->gateway, error);
+		log_warning("bird", "%s: its routes are not given to the kernel again: %s", b->whose, error);
 }
 
 /* Its kernel refused what came before the link was whole, and bird would look again in a minute. */
@@ -196,10 +196,10 @@ adopt(struct bird *b, pid_t pid)
 	int r = child_adopt(&b->process, pid);
 
 	if (r != 0) {
-		log_warning("bird", "gateway %s: process %d cannot be watched: %s", b->gateway, pid, strerror(-r));
+		log_warning("bird", "%s: process %d cannot be watched: %s", b->whose, pid, strerror(-r));
 		return;
 	}
-	log_notice("bird", "gateway %s: process %d is taken over from an isthmusd before us", b->gateway, pid);
+	log_notice("bird", "%s: process %d is taken over from an isthmusd before us", b->whose, pid);
 	if (!is_in_place(b, pid)) {
 		child_signal(&b->process, SIGKILL);
 		return;
@@ -250,17 +250,17 @@ bird_client(struct bird *b)
 
 /* ---- life ----------------------------------------------------------------------------- */
 
-/* The gateway's name where that is short and plain, else a hash of it: a socket's path has 107 bytes at most. */
+/* Its name where that is short and plain, else a hash of it: a socket's path has 107 bytes at most. */
 static int
 files_name(struct bird *b, const char *folder, const char *appliance)
 {
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
 	size_t most = sizeof(((struct sockaddr_un *)0)->sun_path) - 1;
 	char base[FILE_MAX];
-	int n = snprintf(base, sizeof(base), "%s/%s-%s", folder, appliance, b->gateway);
+	int n = snprintf(base, sizeof(base), "%s/%s-%s", folder, appliance, b->name);
 
-	if (n + 2u > most || strspn(b->gateway, plain) != strlen(b->gateway))
-		n = snprintf(base, sizeof(base), "%s/%s-%08x", folder, appliance, text_hash(b->gateway));
+	if (n + 2u > most || strspn(b->name, plain) != strlen(b->name))
+		n = snprintf(base, sizeof(base), "%s/%s-%08x", folder, appliance, text_hash(b->name));
 	if (n < 0 || n + 2u > most)
 		return -ENAMETOOLONG;
 	snprintf(b->conf, sizeof(b->conf), "%.*s.c", FILE_MAX - 3, base);
@@ -281,13 +281,14 @@ bird_free(struct bird *b, bool keep)
 		files_remove(b);
 	}
 	free(b->program);
-	free(b->gateway);
+	free(b->name);
+	free(b->whose);
 	free(b);
 }
 
 int
-bird_create(struct loop *loop, const struct cfg_bgp_daemon_config *config, const char *appliance, const char *gateway,
-	int (*netns)(void *context), void *context, struct bird **out, char *error, size_t n)
+bird_create(struct loop *loop, const struct cfg_bgp_daemon_config *config, const char *appliance, const char *name,
+	const char *whose, int (*netns)(void *context), void *context, struct bird **out, char *error, size_t n)
 {
 	struct bird *b = calloc(1, sizeof(*b));
 	int r = -ENOMEM;
@@ -299,14 +300,15 @@ bird_create(struct loop *loop, const struct cfg_bgp_daemon_config *config, const
 	b->context = context;
 	b->retry_ns = RETRY_FIRST_NS;
 	b->program = strdup(config->bird);
-	b->gateway = strdup(gateway);
+	b->name = strdup(name);
+	b->whose = strdup(whose);
 	b->process = (struct child){.loop = loop,
 		.argument = {b->program, "-f", "-c", b->conf, "-s", b->socket},
 		.context = b,
 		.line = on_line,
 		.ended = on_ended};
 	child_init(&b->process);
-	if (b->program && b->gateway)
+	if (b->program && b->name && b->whose)
 		r = files_name(b, config->run_dir, appliance);
 	if (r == 0 && mkdir(config->run_dir, 0755) != 0 && errno != EEXIST)
 		r = -errno;
@@ -316,7 +318,7 @@ bird_create(struct loop *loop, const struct cfg_bgp_daemon_config *config, const
 		*out = b;
 		return 0;
 	}
-	snprintf(error, n, "bird of gateway %s, in %s: %s", gateway, config->run_dir, strerror(-r));
+	snprintf(error, n, "bird of %s, in %s: %s", whose, config->run_dir, strerror(-r));
 	bird_free(b, true);
 	return r;
 }

@@ -1,4 +1,5 @@
-/* bird, one for each gateway with BGP: started in the gateway's namespace, told what the configuration means, watched.
+/* bird, one for each gateway with BGP and one for the routers of a pair: started in its namespace, told what the
+ * configuration means, watched.
  * Control thread.
  *
  * One that outlived a killed isthmusd is taken over, when its control socket answers and is root's. What is told anew
@@ -12,12 +13,13 @@
 
 struct bird;
 
-/* name: of its files in the run directory, at most 255 bytes; netns is asked whenever it is started. */
-int bird_create(struct loop *loop, const struct cfg_bgp_daemon_config *config, const char *appliance,
-	const char *gateway, int (*netns)(void *context), void *context, struct bird **out, char *error, size_t n);
+/* name: of its files in the run directory, at most 255 bytes; whose: for the log; netns is asked whenever it is
+ * started. */
+int bird_create(struct loop *loop, const struct cfg_bgp_daemon_config *config, const char *appliance, const char *name,
+	const char *whose, int (*netns)(void *context), void *context, struct bird **out, char *error, size_t n);
 /* Takes text, which is wiped; NULL: it is not wanted any more, and ends. */
 void bird_apply(struct bird *b, char *text);
-/* The gateway's link is a new one, and routes over it went with the old one: they are given to the kernel again. */
+/* A link is a new one, and routes over it went with the old one: they are given to the kernel again. */
 void bird_link_made(struct bird *b);
 void bird_tick(struct bird *b, uint64_t now_ns);
 /* It is told to end, which its peers hear of while the loop runs on. */

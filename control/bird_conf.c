@@ -11,6 +11,7 @@
  */
 #include "control/bird_conf.h"
 
+#include "control/bird_write.h"
 #include "control/gateway.h"
 #include "control/text_hash.h"
 
@@ -252,39 +253,28 @@ policy_write(const struct writing *x, const struct gateway_session *s, int v)
 static void
 session_write(const struct writing *x, const struct gateway_session *s)
 {
-	const struct cfg_bgp_session *set = s->settings;
-	int v = s->peer.family == IP_V6 ? 6 : 4;
 	char name[BIRD_NAME_MAX];
+	struct bird_peer p = {.name = name,
+		.of = s->of,
+		.local = s->local,
+		.peer = s->peer,
+		.local_asn = s->local_asn,
+		.peer_asn = s->peer_asn,
+		.multihop = s->kind != SESSION_CIRCUIT,
+		.retry_s = 5,
+		.wait_max_s = 60,
+		.settings = s->settings};
+	int v = s->peer.family == IP_V6 ? 6 : 4;
 
 	bird_session_name(s, name);
-	fprintf(x->to, "protocol bgp %s {\n\tdescription \"%s\";\n", name, s->of);
-	fprintf(x->to, "\tlocal %s as %u;\n", text_of(&s->local), s->local_asn);
-	fprintf(x->to, "\tneighbor %s as %u;\n%s", text_of(&s->peer), s->peer_asn,
-		s->kind == SESSION_CIRCUIT ? "" : "\tmultihop;\n");
-	fprintf(x->to, "\thold time %u;\n\tkeepalive time %u;\n", set->hold_s, set->keepalive_s);
-	fputs("\tconnect retry time 5;\n\tconnect delay time 1;\n\terror wait time 2, 60;\n", x->to);
-	if (set->password_len)
-		fprintf(x->to, "\tpassword \"%s\";\n", set->password);
-	if (set->bfd)
-		fprintf(x->to, "\tbfd { interval %u ms; multiplier %u; };\n", set->bfd_interval_ms,
-			set->bfd_multiplier);
+	bird_write_peer(x->to, &p);
 	fprintf(x->to, "\tipv%d {\n", v);
 	policy_write(x, s, v);
-	fprintf(x->to, "\t\tnext hop self;\n\t\treceive limit %u action restart;\n\t};\n}\n", set->max_prefixes);
+	fprintf(x->to, "\t\tnext hop self;\n\t\treceive limit %u action restart;\n\t};\n}\n",
+		s->settings->max_prefixes);
 }
 
 /* ---- all ------------------------------------------------------------------------------ */
-
-/* Any number that differs from other speakers': the gateway's IPv4 address has to. */
-static void
-router_id_write(const struct writing *x)
-{
-	struct ip_addr id = x->c->gateways[x->gateway].bgp.address;
-
-	if (id.family != IP_V4)
-		id = address_from_v4(0xa9fe0000u | (uint32_t)(id.b[14] << 8 | id.b[15]));
-	fprintf(x->to, "router id %s;\n", text_of(&id));
-}
 
 static void
 write_all(const struct writing *x, const struct listed *own, uint32_t n)
@@ -292,10 +282,7 @@ write_all(const struct writing *x, const struct listed *own, uint32_t n)
 	static const uint8_t family[] = {IP_V4, IP_V6};
 	struct gateway_session session;
 
-	fputs("# Written by isthmusd: changes are lost.\nlog stderr { info, warning, error, auth, fatal, bug };\n",
-		x->to);
-	router_id_write(x);
-	fputs("timeformat protocol iso long;\nprotocol device { scan time 10; }\nprotocol bfd { }\n", x->to);
+	bird_write_head(x->to, &x->c->gateways[x->gateway].bgp.address);
 	for (int i = 0; i < 2; i++) {
 		kernel_write(x, family[i]);
 		own_write(x, own, n, family[i]);

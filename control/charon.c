@@ -422,6 +422,18 @@ charon_reset(struct charon *c, const char *name)
 	return vici_request(c->vici, "terminate", &m, NULL, NULL);
 }
 
+void
+charon_role(struct charon *c, bool primary, bool anew)
+{
+	c->standby = !primary;
+	for (uint32_t i = 0; primary && i < c->n_watches; i++)
+		if (c->watch[i].item->shared)
+			charon_watch_hurry(&c->watch[i]);
+	for (uint32_t i = 0; anew && c->wanted && i < c->wanted->n; i++)
+		if (c->wanted->item[i].kind == IKE_CONN && c->wanted->item[i].shared)
+			charon_reset(c, c->wanted->item[i].name);
+}
+
 const struct ike_conf *
 charon_conf(const struct charon *c)
 {

@@ -47,6 +47,10 @@ bool charon_gone(const struct charon *c);
 /* One that is not gone is killed. NULL is fine. */
 void charon_stop(struct charon *c, enum charon_stop how);
 
+/* Whether connections from addresses that other nodes have as well are started here; they are from the beginning. anew:
+ * what there is of them may be another node's at the peer by now, and is ended. */
+void charon_role(struct charon *c, bool primary, bool anew);
+
 bool charon_connected(const struct charon *c);
 /* It knows its connections: peers are not turned away. */
 bool charon_ready(const struct charon *c);

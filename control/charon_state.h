@@ -31,6 +31,7 @@ struct charon {
 	bool fresh;   /* started by us and not yet told anything */
 	bool ready;   /* it knows what it was told, or was there before us */
 	bool leaving; /* it ends because we do */
+	bool standby; /* shared connections are started by another node */
 	uint64_t retry_ns, retry_at_ns;
 	uint64_t silent_ns; /* since then it has not answered */
 

@@ -396,9 +396,9 @@ on_listed(void *context, int result, const struct vici_body *answer)
 }
 
 static bool
-is_due(const struct charon_watch *w, uint64_t now_ns)
+is_due(const struct charon *c, const struct charon_watch *w, uint64_t now_ns)
 {
-	return w->due_ns != 0 && now_ns >= w->due_ns && !w->look;
+	return w->due_ns != 0 && now_ns >= w->due_ns && !w->look && !(c->standby && w->item->shared);
 }
 
 static bool
@@ -441,7 +441,7 @@ lists_named(struct charon *c, uint64_t now_ns)
 	for (uint32_t i = 0; i < c->n_watches && n < NAMED_MAX; i++) {
 		struct charon_watch *w = &c->watch[(c->turn + i) % c->n_watches];
 
-		if (!is_due(w, now_ns) || !look(w))
+		if (!is_due(c, w, now_ns) || !look(w))
 			continue;
 		if (list(c, w->item->name) != 0)
 			look_end(w);
@@ -454,7 +454,7 @@ static void
 list_of_all(struct charon *c, uint64_t now_ns)
 {
 	for (uint32_t i = 0; i < c->n_watches; i++)
-		if (is_due(&c->watch[i], now_ns))
+		if (is_due(c, &c->watch[i], now_ns))
 			look(&c->watch[i]);
 	if (list(c, NULL) == 0)
 		return;
@@ -468,7 +468,7 @@ lists(struct charon *c, uint64_t now_ns)
 	uint32_t due = 0, children = 0;
 
 	for (uint32_t i = 0; i < c->n_watches; i++) {
-		due += is_due(&c->watch[i], now_ns);
+		due += is_due(c, &c->watch[i], now_ns);
 		children += c->watch[i].children;
 	}
 	c->listed_ns = now_ns;

@@ -32,12 +32,19 @@ tunnel_miss(void *daemon, const struct tunnel_miss *m)
 		ike_store_miss(d->ike, m);
 }
 
+/* BGP on uplinks is for routers of a pair; without one nobody listens there, and whoever asks is told so. */
+static bool
+is_for_uplinks(const struct daemon *d, enum punt_class class)
+{
+	return (class != PUNT_BGP && class != PUNT_BFD) || d->world->config->appliance.ha.addresses.n > 0;
+}
+
 static bool
 local_packet(void *daemon, enum punt_class class, uint16_t iface, const uint8_t *l3, uint16_t length)
 {
 	const struct daemon *d = daemon;
 
-	return local_net_packet(d->local, class, iface, l3, length) ||
+	return (is_for_uplinks(d, class) && local_net_packet(d->local, class, iface, l3, length)) ||
 	       gateway_nets_packet(d->gateways, class, iface, l3, length);
 }
 

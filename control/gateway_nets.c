@@ -274,14 +274,16 @@ static int
 daemon_apply(struct gateway_net *n, const struct world *w, uint32_t gateway, char *error, size_t size)
 {
 	const struct cfg_appliance *a = &w->config->appliance;
+	char whose[300];
 	uint64_t links = 0;
 	char *text;
 	int r = 0;
 
 	if (a->bgp.daemon != BGP_DAEMON_MANAGED)
 		return 0;
+	snprintf(whose, sizeof whose, "gateway %s", n->gateway);
 	if (!n->bird)
-		r = bird_create(n->all->loop, &a->bgp, a->name, n->gateway, netns_of, n, &n->bird, error, size);
+		r = bird_create(n->all->loop, &a->bgp, a->name, n->gateway, whose, netns_of, n, &n->bird, error, size);
 	if (r != 0)
 		return r;
 	text = bird_conf_make(w, gateway, local_net_tap_of(n->net, w->gateway_iface[gateway])->interface);
@@ -363,7 +365,6 @@ gateway_nets_apply(struct gateway_nets *g, const struct world *w, const struct n
 	for (uint32_t i = 0; i < g->n; i++)
 		if (!g->of[i]->wanted && g->of[i]->monitor)
 			drop(g->of[i]);
-	config_wipe_bgp_passwords(w->config); /* bird's files have them */
 	return result;
 }
 

@@ -1,23 +1,98 @@
-/* What isthmusd does with its lease, and how the verb shows it. */
+/* The role reaches the outside in three ways: workers ask the lease's deadline before they answer for shared addresses,
+ * virtual addresses stand on an interface that tells routing daemons of it, and charon starts tunnels from them, or
+ * waits to be asked.
+ *
+ * A node that is no longer primary keeps its tunnels: the role goes by the lease, traffic by BGP, and as long as
+ * routers send it here it is carried. Once another node was primary in between they are renewed, as peers may have
+ * others.
+ */
 #include "control/ha.h"
 
+#include "control/charon.h"
 #include "control/daemon.h"
 #include "control/lease.h"
 #include "control/show_running.h"
 #include "drivers/clock.h"
 #include "drivers/log.h"
 
-#define MILLI 1000000
+#include <errno.h>
+#include <string.h>
 
-/* ---- what follows from the role ------------------------------------------------------------- */
+#define SECOND_NS 1000000000ull
+/* Routers have heard that virtual addresses are elsewhere, and send no more. */
+#define MOVING_NS (SECOND_NS / 2)
+
+/* ---- what follows from the role ------------------------------------------------------- */
+
+static bool
+is_primary(const struct daemon *d, bool *drained)
+{
+	struct leasing_status s;
+
+	leasing_status(d->leasing, &s);
+	*drained = s.drained;
+	return s.role == LEASE_PRIMARY;
+}
+
+bool
+ha_is_primary(const struct daemon *d)
+{
+	bool drained;
+
+	if (!d->world->config->appliance.ha.given)
+		return true;
+	return d->leasing && is_primary(d, &drained);
+}
+
+enum vip_level
+ha_level(const struct daemon *d)
+{
+	bool drained, primary = is_primary(d, &drained);
+
+	return drained ? VIP_DRAINED : primary ? VIP_PRIMARY : VIP_STANDBY;
+}
+
+static void
+vip_follow(struct daemon *d)
+{
+	const struct cfg_prefixes *addresses = &d->world->config->appliance.ha.addresses;
+	char error[256] = "";
+	int r = 0;
+
+	if (addresses->n == 0) {
+		vip_withdraw(d->vip);
+	} else {
+		if (!d->vip)
+			d->vip = vip_create(&d->loop);
+		r = d->vip ? vip_set(d->vip, local_net_fd(d->local), addresses, ha_level(d), error, sizeof(error))
+			   : -ENOMEM;
+	}
+	if (r != 0 && d->vip_again_ns == 0)
+		log_error("ha", "virtual addresses: %s; tried again every second", error[0] ? error : strerror(-r));
+	d->vip_again_ns = r != 0 ? clock_boot_ns() + SECOND_NS : 0;
+}
 
 static void
 became(void *daemon, uint64_t epoch)
 {
 	struct daemon *d = daemon;
+	bool anew = d->primary_epoch != 0 && d->primary_epoch != epoch;
 
-	(void)epoch;
+	d->primary_epoch = epoch;
 	dataplane_announce_addresses(d->dp);
+	vip_follow(d);
+	if (d->charon)
+		charon_role(d->charon, true, anew);
+}
+
+static void
+ceased(void *daemon)
+{
+	struct daemon *d = daemon;
+
+	vip_follow(d);
+	if (d->charon)
+		charon_role(d->charon, false, false);
 }
 
 void
@@ -29,13 +104,13 @@ ha_fence(struct daemon *d)
 		dataplane_share_addresses(d->dp, &never);
 }
 
-/* ---- the module ------------------------------------------------------------------------------ */
+/* ---- the module ----------------------------------------------------------------------- */
 
 int
 ha_module_start(struct daemon *d, char *error, size_t n)
 {
 	const struct cfg_ha *ha = &d->world->config->appliance.ha;
-	const struct leasing_hooks hooks = {.context = d, .became = became};
+	const struct leasing_hooks hooks = {.context = d, .became = became, .ceased = ceased};
 	int r;
 
 	if (!ha->given)
@@ -43,16 +118,20 @@ ha_module_start(struct daemon *d, char *error, size_t n)
 	if (ha->lease.kind == LEASE_KIND_STATIC)
 		log_warning("lease", "static: a preference only, two nodes may be primary at once");
 	r = leasing_start(ha, &d->loop, &hooks, &d->leasing, error, n);
-	if (r == 0)
-		dataplane_share_addresses(d->dp, leasing_deadline(d->leasing));
+	if (r != 0)
+		return r;
+	dataplane_share_addresses(d->dp, leasing_deadline(d->leasing));
+	vip_follow(d);
 	ha_tick(d, clock_boot_ns());
-	return r;
+	return 0;
 }
 
 void
 ha_module_stop(struct daemon *d)
 {
 	ha_fence(d);
+	vip_free(d->vip);
+	d->vip = NULL;
 	leasing_stop(d->leasing);
 	d->leasing = NULL;
 }
@@ -60,46 +139,67 @@ ha_module_stop(struct daemon *d)
 void
 ha_tick(struct daemon *d, uint64_t now_ns)
 {
+	if (!d->leasing)
+		return;
+	leasing_tick(d->leasing, now_ns);
+	if (d->vip_again_ns != 0 && now_ns >= d->vip_again_ns)
+		vip_follow(d);
+}
+
+void
+ha_apply(struct daemon *d)
+{
 	if (d->leasing)
-		leasing_tick(d->leasing, now_ns);
+		vip_follow(d);
 }
 
-/* ---- ha show ---------------------------------------------------------------------------- */
-
-static json_t *
-text_or_null(const char *text)
+static bool
+never(void *daemon)
 {
-	return text[0] ? json_string(text) : json_null();
+	(void)daemon;
+	return false;
 }
 
-/* null: it has none, or is not primary. */
-static json_t *
-remaining_json(const struct leasing_status *s, uint64_t now_ns)
+void
+ha_farewell(struct daemon *d)
 {
-	if (s->role != LEASE_PRIMARY || s->deadline_ns == LEASE_INFINITE)
-		return json_null();
-	return json_integer(s->deadline_ns > now_ns ? (json_int_t)((s->deadline_ns - now_ns) / MILLI) : 0);
+	if (!d->leasing)
+		return;
+	leasing_drain(d->leasing);
+	vip_withdraw(d->vip);
+	if (d->routers)
+		loop_serve(&d->loop, never, d, MOVING_NS);
+}
+
+/* ---- ha drain, ha resume -------------------------------------------------------------- */
+
+static json_t *
+not_configured(struct failure *f)
+{
+	return failure_set(f, "NotConfigured", "the configuration has no appliance.highAvailability");
 }
 
 json_t *
-show_ha(struct daemon *d, const struct request *r, struct failure *f)
+drain_ha(struct daemon *d, const struct request *r, struct failure *f)
 {
-	struct leasing_status s;
-	json_t *o;
-
-	(void)r;
 	if (!d->leasing)
-		return failure_set(f, "NotConfigured", "the configuration has no appliance.highAvailability");
-	leasing_status(d->leasing, &s);
-	o = json_object();
-	json_object_set_new(o, "node", json_string(s.node));
-	json_object_set_new(o, "role", json_string(s.role == LEASE_PRIMARY ? "primary" : "follower"));
-	json_object_set_new(o, "epoch", json_integer((json_int_t)s.epoch));
-	json_object_set_new(o, "remainingMilliseconds", remaining_json(&s, clock_boot_ns()));
-	json_object_set_new(o, "holder", text_or_null(s.holder));
-	json_object_set_new(o, "kind", json_string(s.kind));
-	json_object_set_new(o, "exclusive", json_boolean(s.exclusive));
-	json_object_set_new(o, "lastError", text_or_null(s.error));
-	json_object_set_new(o, "transitions", json_integer((json_int_t)s.transitions));
-	return o;
+		return not_configured(f);
+	leasing_drain(d->leasing);
+	vip_follow(d);
+	log_notice("ha", "drained: this node is not primary until it resumes");
+	return show_ha(d, r, f);
+}
+
+json_t *
+resume_ha(struct daemon *d, const struct request *r, struct failure *f)
+{
+	char error[256] = "";
+
+	if (!d->leasing)
+		return not_configured(f);
+	if (leasing_resume(d->leasing, error, sizeof(error)) != 0)
+		return failure_set(f, "LeaseUnavailable", "it stays drained: %.200s", error);
+	vip_follow(d);
+	log_notice("ha", "resumed");
+	return show_ha(d, r, f);
 }

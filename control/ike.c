@@ -2,6 +2,7 @@
 
 #include "control/charon.h"
 #include "control/daemon.h"
+#include "control/ha.h"
 #include "control/ike_link.h"
 #include "control/state_lock.h"
 #include "drivers/log.h"
@@ -141,15 +142,28 @@ begin(struct daemon *d, char *error, size_t n)
 		r = charon_begin(d, error, n);
 	if (r != 0)
 		return r;
+	charon_role(d->charon, ha_is_primary(d), false);
 	charon_apply(d->charon, d->ike_conf);
 	d->ike_conf = NULL;
 	return 0;
 }
 
+bool
+ike_wanted(const struct config *c)
+{
+	for (uint32_t i = 0; i < c->n_connections; i++)
+		if (c->connections[i].uses_ike)
+			return true;
+	for (uint32_t i = 0; i < c->n_gateways; i++)
+		if (c->gateways[i].p2s.pool.n)
+			return true;
+	return false;
+}
+
 int
 ike_module_start(struct daemon *d, char *error, size_t n)
 {
-	int r = local_uplinks_wanted(d->world->config) ? begin(d, error, n) : 0;
+	int r = ike_wanted(d->world->config) ? begin(d, error, n) : 0;
 
 	if (r != 0)
 		ike_module_stop(d);
@@ -195,7 +209,7 @@ ike_apply(struct daemon *d, struct ike_conf *conf)
 
 	ike_conf_free(d->ike_conf);
 	d->ike_conf = conf;
-	if ((d->charon || local_uplinks_wanted(d->world->config)) && begin(d, error, sizeof error) != 0)
+	if ((d->charon || ike_wanted(d->world->config)) && begin(d, error, sizeof error) != 0)
 		log_error("ike", "%s", error);
 }
 

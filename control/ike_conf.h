@@ -24,6 +24,7 @@ struct ike_item {
 	size_t ours_at, ours_end;
 	bool starts;  /* brought up by us, not only by traffic or the peer */
 	bool patient; /* the other end starts, too: it goes first */
+	bool shared;  /* from an address that other nodes have, too: the primary one starts it */
 	char **child; /* names of its children; those that `starts` is about */
 	uint32_t n_children;
 };

@@ -377,6 +377,15 @@ secrets_add(struct ike_build *b, const struct cfg_connection *x, const struct en
 	ike_chain_add(b, own_or(own->certificate, all->certificate), x->mark);
 }
 
+static bool
+is_virtual(const struct cfg_ha *ha, const struct ip_addr *a)
+{
+	for (uint32_t i = 0; i < ha->addresses.n; i++)
+		if (address_equal(&ha->addresses.p[i].addr, a))
+			return true;
+	return false;
+}
+
 void
 ike_connection_add(struct ike_build *b, uint32_t connection)
 {
@@ -394,6 +403,7 @@ ike_connection_add(struct ike_build *b, uint32_t connection)
 	item->if_id = child.if_id;
 	item->starts = x->ike.mode != MODE_RESPONDER_ONLY;
 	item->patient = is_patient(x, &e);
+	item->shared = is_virtual(&b->c->appliance.ha, &e.local);
 	vici_section(&item->message, x->name);
 	conn_add(item, x, &e);
 	auth_add(b, &item->message, x, &e);

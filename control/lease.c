@@ -196,13 +196,33 @@ leasing_start(const struct cfg_ha *ha, struct loop *loop, const struct leasing_h
 }
 
 void
+leasing_drain(struct leasing *l)
+{
+	lease_core_leave(&l->core);
+	tell(l);
+	if (l->backend)
+		l->kind->close(l->backend);
+	l->backend = NULL;
+}
+
+int
+leasing_resume(struct leasing *l, char *error, size_t n)
+{
+	if (l->backend)
+		return 0;
+	l->backend = l->kind->open(&l->client, error, n);
+	if (!l->backend)
+		return -EINVAL;
+	lease_core_resume(&l->core, clock_boot_ns());
+	return 0;
+}
+
+void
 leasing_stop(struct leasing *l)
 {
 	if (!l)
 		return;
-	lease_core_leave(&l->core);
-	tell(l);
-	l->kind->close(l->backend);
+	leasing_drain(l);
 	leasing_free(l);
 }
 
@@ -217,6 +237,7 @@ leasing_status(const struct leasing *l, struct leasing_status *s)
 		.holder = l->holder,
 		.error = l->error,
 		.exclusive = l->kind->exclusive,
+		.drained = l->core.leaving,
 		.role = l->core.role,
 		.epoch = l->core.role == LEASE_PRIMARY ? l->core.epoch : l->core.epoch_seen,
 		.deadline_ns = l->core.deadline_ns,

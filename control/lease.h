@@ -26,6 +26,7 @@ struct leasing_hooks {
 struct leasing_status {
 	const char *node, *kind, *holder, *error; /* holder: a node's name or "" when unknown; error: "" for none */
 	bool exclusive;
+	bool drained;
 	enum lease_role role;
 	uint64_t epoch;       /* of the holder as far as known; 0: unknown */
 	uint64_t deadline_ns; /* CLOCK_BOOTTIME; LEASE_INFINITE: none; 0: not primary */
@@ -37,6 +38,10 @@ int leasing_start(const struct cfg_ha *ha, struct loop *loop, const struct leasi
 	char *error, size_t n);
 /* Ten times a second. */
 void leasing_tick(struct leasing *l, uint64_t now_ns);
+/* Gives the role back, and asks for it no more until it resumes; waits for a second at most. Twice is fine. */
+void leasing_drain(struct leasing *l);
+/* 0; -EINVAL with a text: the lease cannot be asked, and it stays drained. */
+int leasing_resume(struct leasing *l, char *error, size_t n);
 /* Gives the role back and frees; waits for a second at most. NULL is legal. */
 void leasing_stop(struct leasing *l);
 void leasing_status(const struct leasing *l, struct leasing_status *s);

@@ -114,3 +114,12 @@ lease_core_leave(struct lease_core *c)
 	c->leaving = true;
 	become(c, LEASE_FOLLOWER, 0);
 }
+
+void
+lease_core_resume(struct lease_core *c, uint64_t now_ns)
+{
+	c->leaving = c->asking = false;
+	c->failures = 0;
+	c->epoch = 0;
+	c->next_ns = later(now_ns, c->terms.wait_ns);
+}

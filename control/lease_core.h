@@ -53,5 +53,7 @@ void lease_core_init(struct lease_core *c, const struct lease_terms *terms, uint
 bool lease_core_tick(struct lease_core *c, uint64_t now_ns);
 /* What became of the request. One that is over without an answer is LEASE_FAILED. */
 void lease_core_answer(struct lease_core *c, const struct lease_answer *a, uint64_t now_ns);
-/* Follower from now on, and no more requests. */
+/* Follower from now on, and no more requests, until it resumes. */
 void lease_core_leave(struct lease_core *c);
+/* Of one that left: what it knew of epochs stays, so that an older one is not believed. */
+void lease_core_resume(struct lease_core *c, uint64_t now_ns);

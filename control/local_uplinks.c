@@ -1,28 +1,25 @@
 #include "control/local_uplinks.h"
 
+#include "control/ike.h"
+
 #include "config/limit.h"
 #include "drivers/port.h"
 
 #include <stdio.h>
 #include <string.h>
 
-bool
-local_uplinks_wanted(const struct config *c)
+static bool
+is_wanted(const struct config *c)
 {
-	for (uint32_t i = 0; i < c->n_connections; i++)
-		if (c->connections[i].uses_ike)
-			return true;
-	for (uint32_t i = 0; i < c->n_gateways; i++)
-		if (c->gateways[i].p2s.pool.n)
-			return true;
-	return false;
+	return ike_wanted(c) || c->appliance.ha.addresses.n > 0;
 }
 
 struct local_net *
 local_uplinks_create(struct loop *loop, struct dataplane *dp)
 {
-	const struct local_traits traits = {
-		.noun = "uplink", .links_max = LIMIT_UPLINKS, .classes = 1u << PUNT_IKE | 1u << PUNT_LOCAL};
+	const struct local_traits traits = {.noun = "uplink",
+		.links_max = LIMIT_UPLINKS,
+		.classes = 1u << PUNT_IKE | 1u << PUNT_BGP | 1u << PUNT_BFD | 1u << PUNT_LOCAL};
 
 	return local_net_create(loop, dp, &traits);
 }
@@ -50,7 +47,7 @@ local_uplinks_apply(struct local_net *l, const struct world *w, const struct nam
 	char name[NAMESPACE_NAME_MAX];
 	uint32_t links = 0;
 
-	if (!local_uplinks_wanted(w->config)) {
+	if (!is_wanted(w->config)) {
 		local_net_idle(l);
 		return 0;
 	}

@@ -67,7 +67,7 @@ tick_hook(void *daemon)
 
 	sa_store_tick(d->sas);
 	local_net_tick(d->local, now_ns);
-	gateway_nets_tick(d->gateways, now_ns);
+	bgp_tick(d, now_ns);
 	ike_tick(d, now_ns);
 	ha_tick(d, now_ns);
 	rates_tick(&d->rates, d->dp, now_ns);
@@ -430,6 +430,7 @@ run(struct daemon *d)
 		notify("READY=1\nSTATUS=running");
 		loop_run(&d->loop);
 		notify("STOPPING=1");
+		ha_farewell(d);
 		bgp_farewell(d);
 		ike_farewell(d);
 	}

@@ -7,6 +7,8 @@
  */
 #include "control/reload.h"
 
+#include "control/bgp.h"
+#include "control/ha.h"
 #include "control/ike.h"
 #include "control/notify.h"
 #include "control/sa_store.h"
@@ -207,9 +209,9 @@ namespaces_apply(struct daemon *d)
 	if (r != 0)
 		log_error("reload", "control namespace: %s", error[0] ? error : strerror(-r));
 	error[0] = '\0';
-	r = gateway_nets_apply(d->gateways, d->world, d->names, error, sizeof error);
+	r = bgp_apply(d, error, sizeof error);
 	if (r != 0)
-		log_error("reload", "namespaces of gateways: %s", error[0] ? error : strerror(-r));
+		log_error("reload", "routing daemons: %s", error[0] ? error : strerror(-r));
 }
 
 static void
@@ -241,6 +243,7 @@ published(struct daemon *d, struct build_job *job)
 	d->reload.done++;
 	steer_ports(d->world->config);
 	namespaces_apply(d);
+	ha_apply(d);
 	ike_apply(d, job->ike);
 	job->ike = NULL;
 	outcome(d, "applied %s", job->path);

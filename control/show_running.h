@@ -15,7 +15,8 @@ running_function show_sas;                                              /* show_
 running_function show_connections, show_connection, reset_connection;   /* show_connections.c */
 running_function show_clients;                                          /* show_clients.c */
 running_function troubleshoot;                                          /* show_troubleshoot.c */
-running_function show_ha;                                               /* ha.c */
+running_function show_ha;                                               /* show_ha.c */
+running_function drain_ha, resume_ha;                                   /* ha.c */
 running_function show_flows, show_neighbours;                           /* show_tables.c */
 json_t *trace_json(const struct show *s, const struct trace_record *r); /* show_trace.c */
 

@@ -180,6 +180,8 @@ const struct verb_info verbs[VERB_COUNT] = {
 		bgp_gateway},
 	[VERB_ROUTES_ADVERTISED] = {"routes advertised", "routes that gateways tell their peers", false, advertised},
 	[VERB_HA_SHOW] = {"ha show", "this node's role, and the lease that decides it", false, none},
+	[VERB_HA_DRAIN] = {"ha drain", "give the role and the traffic to another node, until ha resume", false, none},
+	[VERB_HA_RESUME] = {"ha resume", "end ha drain: this node may be primary again", false, none},
 	[VERB_SA_LIST] = {"sa list", "security associations and their counters", false, none},
 	[VERB_FLOW_LIST] = {"flow list", "flows that the rules have let in", false, flow_list},
 	[VERB_NEIGHBOUR_LIST] = {"neighbour list", "neighbours: ARP, ND and static", false, neighbour_list},

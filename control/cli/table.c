@@ -385,86 +385,54 @@ status_print(const json_t *result, FILE *to)
 	json_decref(copy);
 }
 
+/* A list, or with `tree` an object with a list in it. */
+static const struct {
+	const struct column *columns;
+	const char *part; /* of the answer; NULL: all of it */
+	bool tree;
+} shapes[VERB_COUNT] = {
+	[VERB_PORT_LIST] = {ports, NULL, false},
+	[VERB_PORT_SHOW] = {attached, "attached", true},
+	[VERB_VNET_LIST] = {vnets, NULL, false},
+	[VERB_PEERING_LIST] = {peerings, NULL, false},
+	[VERB_EFFECTIVE_ROUTES] = {routes, "value", false},
+	[VERB_IP_FLOW] = {path_steps, "path", true},
+	[VERB_CONNECTION_LIST] = {connections, NULL, false},
+	[VERB_CONNECTION_SHOW] = {sas, "securityAssociations", true},
+	[VERB_CLIENTS] = {clients, NULL, false},
+	[VERB_BGP_PEERS] = {bgp_peers, "value", false},
+	[VERB_ROUTES_LEARNED] = {gateway_routes, "value", false},
+	[VERB_ROUTES_ADVERTISED] = {gateway_routes, "value", false},
+	[VERB_SA_LIST] = {sas, NULL, false},
+	[VERB_NEIGHBOUR_LIST] = {neighbours, NULL, false},
+	[VERB_APPLY] = {warnings, "warnings", true},
+	[VERB_VERIFY] = {warnings, "warnings", true},
+};
+
 void
 table_print(enum verb verb, const json_t *result, FILE *to)
 {
-	switch (verb) {
-	case VERB_PORT_LIST:
-		list_print(ports, result, to);
-		break;
-	case VERB_PORT_SHOW:
-		tree_and_rows(result, "attached", attached, to);
-		break;
-	case VERB_VNET_LIST:
-		list_print(vnets, result, to);
-		break;
-	case VERB_PEERING_LIST:
-		list_print(peerings, result, to);
-		break;
-	case VERB_EFFECTIVE_ROUTES:
-		list_print(routes, json_object_get(result, "value"), to);
-		break;
-	case VERB_IP_FLOW:
-		tree_and_rows(result, "path", path_steps, to);
-		break;
-	case VERB_CONNECTION_LIST:
-		list_print(connections, result, to);
-		break;
-	case VERB_CONNECTION_SHOW:
-		tree_and_rows(result, "securityAssociations", sas, to);
-		break;
-	case VERB_CLIENTS:
-		list_print(clients, result, to);
-		break;
-	case VERB_BGP_PEERS:
-		list_print(bgp_peers, json_object_get(result, "value"), to);
-		break;
-	case VERB_GATEWAY_HEALTH:
+	if (verb < VERB_COUNT && shapes[verb].tree)
+		tree_and_rows(result, shapes[verb].part, shapes[verb].columns, to);
+	else if (verb < VERB_COUNT && shapes[verb].columns)
+		list_print(shapes[verb].columns,
+			shapes[verb].part ? json_object_get(result, shapes[verb].part) : result, to);
+	else if (verb == VERB_GATEWAY_HEALTH)
 		tree_print(json_object_get(result, "value"), 0, to);
-		break;
-	case VERB_ROUTES_LEARNED:
-	case VERB_ROUTES_ADVERTISED:
-		list_print(gateway_routes, json_object_get(result, "value"), to);
-		break;
-	case VERB_TROUBLESHOOT:
+	else if (verb == VERB_TROUBLESHOOT)
 		troubleshoot_print(result, to);
-		break;
-	case VERB_SA_LIST:
-		list_print(sas, result, to);
-		break;
-	case VERB_FLOW_LIST:
+	else if (verb == VERB_FLOW_LIST)
 		flows_print(result, to);
-		break;
-	case VERB_NEIGHBOUR_LIST:
-		list_print(neighbours, result, to);
-		break;
-	case VERB_DROPS:
+	else if (verb == VERB_DROPS)
 		drops_print(result, to);
-		break;
-	case VERB_STATS:
+	else if (verb == VERB_STATS)
 		stats_print(result, to);
-		break;
-	case VERB_WATCH:
+	else if (verb == VERB_WATCH)
 		rates_print(result, to);
-		break;
-	case VERB_STATUS:
+	else if (verb == VERB_STATUS)
 		status_print(result, to);
-		break;
-	case VERB_APPLY:
-	case VERB_VERIFY:
-		tree_and_rows(result, "warnings", warnings, to);
-		break;
-	case VERB_CONFIG_SHOW:
-	case VERB_VNET_SHOW:
-	case VERB_PEERING_SHOW:
-	case VERB_NEXT_HOP:
-	case VERB_CONNECTION_RESET:
-	case VERB_HA_SHOW:
-	case VERB_TRACE:
-	case VERB_COUNT:
+	else
 		tree_print(result, 0, to);
-		break;
-	}
 }
 
 void

@@ -168,6 +168,26 @@ whoever_leaves_asks_no_more(void **state)
 	assert_false(lease_core_tick(&c, START + 60 * S));
 }
 
+/* As whoever starts, but for what it has seen: an older epoch is not believed. */
+static void
+whoever_left_may_resume(void **state)
+{
+	struct lease_core c = primary();
+
+	(void)state;
+	lease_core_leave(&c);
+	lease_core_resume(&c, START + 20 * S);
+	assert_int_equal(c.role, LEASE_FOLLOWER);
+	assert_true(lease_core_tick(&c, START + 20 * S));
+	answer(&c, LEASE_GRANTED, 6, "A", START + 20 * S);
+	assert_int_equal(c.role, LEASE_FOLLOWER);
+	assert_true(lease_core_tick(&c, START + 30 * S));
+	answer(&c, LEASE_GRANTED, 9, "A", START + 30 * S);
+	assert_int_equal(c.role, LEASE_PRIMARY);
+	assert_int_equal(c.epoch, 9);
+	assert_int_equal(c.transitions, 3);
+}
+
 static void
 a_head_start_for_the_preferred(void **state)
 {
@@ -205,6 +225,7 @@ main(void)
 		cmocka_unit_test(a_new_epoch_is_a_new_role),
 		cmocka_unit_test(epochs_never_go_back),
 		cmocka_unit_test(whoever_leaves_asks_no_more),
+		cmocka_unit_test(whoever_left_may_resume),
 		cmocka_unit_test(a_head_start_for_the_preferred),
 		cmocka_unit_test(a_lease_without_end),
 	};

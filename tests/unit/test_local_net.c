@@ -327,8 +327,8 @@ packets_go_in_by_class(void **state)
 	assert_int_equal(recv(fd, got, sizeof(got), 0), 2);
 	assert_int_equal(local_net_tap(l, 0)->to_daemons[PUNT_IKE].packets, 1);
 
-	assert_false(local_net_packet(l, PUNT_IKE, 2, d, sizeof(d))); /* no such uplink */
-	assert_false(local_net_packet(l, PUNT_BFD, 1, d, sizeof(d))); /* nobody speaks it yet */
+	assert_false(local_net_packet(l, PUNT_IKE, 2, d, sizeof(d)));  /* no such uplink */
+	assert_false(local_net_packet(l, PUNT_ECHO, 1, d, sizeof(d))); /* no daemon is asked */
 	assert_false(local_net_packet(NULL, PUNT_IKE, 1, d, sizeof(d)));
 	assert_int_equal(recv(fd, got, sizeof(got), 0), -1);
 

@@ -1,6 +1,8 @@
 /* Reloading, with everything around it faked: nothing is seen before the dataplane has the view, whatever
  * fails on the way changes nothing, and old worlds go when nobody sees them.
  */
+#include "control/bgp.h"
+#include "control/ha.h"
 #include "control/ike.h"
 #include "control/reload.h"
 #include "control/notify.h"
@@ -67,10 +69,15 @@ local_uplinks_apply(struct local_net *l, const struct world *w, const struct nam
 }
 
 int
-gateway_nets_apply(struct gateway_nets *g, const struct world *w, const struct names *names, char *error, size_t n)
+bgp_apply(struct daemon *d, char *error, size_t n)
 {
 	fake.namespaces++;
 	return 0;
+}
+
+void
+ha_apply(struct daemon *d)
+{
 }
 
 uint64_t
