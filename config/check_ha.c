@@ -126,6 +126,19 @@ is_node_name(const char *name)
 	       strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == n;
 }
 
+static void
+check_node_peer(struct check *k, const struct cfg_node_peer *p)
+{
+	if (p->local.family == IP_NONE || p->address.family == IP_NONE)
+		return;
+	if (p->local.family != p->address.family || address_equal(&p->local, &p->address))
+		config_error(k->b->errors, MARK(k, &p->address, p), "InvalidAddress",
+			"'peer': localAddress and address are two of one family");
+	if (p->key_len > 0 && p->key_len < 32)
+		config_error(k->b->errors, MARK(k, &p->key_file, p), "InvalidKeyFile",
+			"'keyFile' holds %u characters: a key that nobody guesses has 32 at least", p->key_len);
+}
+
 int
 check_ha(struct check *k)
 {
@@ -140,5 +153,7 @@ check_ha(struct check *k)
 			"'%.80s': a node's name has 1 to %d letters, digits, '.', '_', '-'", h->node, LIMIT_SHORT_NAME);
 	if (h->lease.given)
 		check_lease(k, &h->lease);
+	if (h->peer.given)
+		check_node_peer(k, &h->peer);
 	return 0;
 }

@@ -41,6 +41,7 @@ void config_free(struct config *c);
 void config_wipe_sa_keys(struct config *c);
 void config_wipe_shared_keys(struct config *c);
 void config_wipe_bgp_passwords(struct config *c);
+void config_wipe_node_key(struct config *c);
 void config_wipe_secrets(struct config *c);
 /* The path of a file that the configuration names: from its folder unless absolute, and credential:NAME is
  * the service manager's. 0 or -ENAMETOOLONG, -EINVAL (no such credential); reason says what is wrong. */

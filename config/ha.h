@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define CFG_NODE_KEY_MAX 256
+
 enum cfg_lease_kind { LEASE_KIND_FILE, LEASE_KIND_ETCD, LEASE_KIND_STATIC };
 
 /* appliance.highAvailability.lease */
@@ -32,6 +34,17 @@ struct cfg_router {
 	struct ip_addr local; /* by config_check(): our address on its network */
 };
 
+/* The other node, by which address what is told it goes; appliance.highAvailability.peer */
+struct cfg_node_peer {
+	struct cfg_mark mark;
+	bool given;
+	struct ip_addr local, address; /* of one family */
+	uint16_t port;                 /* TCP, of both; 4790 */
+	char key[CFG_NODE_KEY_MAX];    /* printable, NUL behind it; config_wipe_node_key() */
+	uint16_t key_len;              /* 32 at least; stays when the key is wiped */
+	char *key_file;                /* as written */
+};
+
 struct cfg_ha {
 	struct cfg_mark mark;
 	bool given; /* it stood in the file: the rest has a meaning */
@@ -43,4 +56,5 @@ struct cfg_ha {
 	uint8_t prepends;              /* of our number by a standby; 1..8, default 2 */
 	struct cfg_router *routers;
 	uint32_t n_routers;
+	struct cfg_node_peer peer;
 };

@@ -1,6 +1,11 @@
 /* The schema of the appliance's part in a pair: its node, the lease that says who is primary, the addresses that follow
- * it, and the routers that are told. */
+ * it, the routers that
+ * are told, and the link to the other node. */
+#include "config/key.h"
 #include "config/schemas.h"
+
+#include <errno.h>
+#include <string.h>
 
 static const char *const lease_kind_words[] = {"file", "etcd", "static", NULL};
 
@@ -53,6 +58,52 @@ router_init(void *object)
 static const struct schema router_schema = {
 	.noun = "router", .fields = router_fields, .size = sizeof(struct cfg_router), .init = router_init};
 
+/* ---- the other node -------------------------------------------------------------- */
+
+static int
+bind_key_file(struct binder *b, const struct field *f, const struct node *n, void *object)
+{
+	struct cfg_node_peer *p = object;
+	const char *reason;
+	int length;
+
+	if (bind_text(b, n, LIMIT_PATH, &p->key_file) < 0)
+		return -ENOMEM;
+	if (p->key_file == NULL)
+		return 0;
+	length = shared_key_read(b->folder, p->key_file, p->key, &reason);
+	if (length < 0)
+		config_error(b->errors, n->mark, "InvalidKeyFile", "'%s' names a file that %s%s%s", f->key, reason,
+			length == -EINVAL ? "" : ": ", length == -EINVAL ? "" : strerror(-length));
+	else
+		p->key_len = (uint16_t)length;
+	return bind_mark(b, &p->key_file, n);
+}
+
+static void
+print_key_file(struct json *j, const struct field *f, const void *object)
+{
+	const struct cfg_node_peer *p = object;
+
+	if (p->key_file == NULL)
+		return;
+	json_key(j, f->key);
+	json_text(j, p->key_file);
+}
+
+static const struct field node_peer_fields[] = {
+	{.key = "localAddress",
+		.type = FIELD_ADDRESS,
+		.required = true,
+		.offset = offsetof(struct cfg_node_peer, local)},
+	{.key = "address", .type = FIELD_ADDRESS, .required = true, .offset = offsetof(struct cfg_node_peer, address)},
+	NUMBER("port", struct cfg_node_peer, port, 1, 65535),
+	{.key = "keyFile", .type = FIELD_CUSTOM, .required = true, .bind = bind_key_file, .print = print_key_file},
+	END_OF_FIELDS,
+};
+
+static const struct schema node_peer_schema = {.noun = "link to the other node", .fields = node_peer_fields};
+
 /* ---- the pair's part ------------------------------------------------------------- */
 
 static const struct field ha_fields[] = {
@@ -68,6 +119,7 @@ static const struct field ha_fields[] = {
 	ZERO_OR("asn", struct cfg_ha, asn, 1, UINT32_MAX),
 	NUMBER("standbyPrepends", struct cfg_ha, prepends, 1, 8),
 	LIST("routers", struct cfg_ha, routers, LIMIT_ROUTERS, &router_schema),
+	OPTIONAL_PART("peer", struct cfg_ha, peer, &node_peer_schema),
 	END_OF_FIELDS,
 };
 
@@ -77,6 +129,7 @@ ha_init(struct cfg_ha *h)
 	h->lease.kind = LEASE_KIND_UNSET;
 	h->lease.duration_s = 15;
 	h->prepends = 2;
+	h->peer.port = 4790;
 }
 
 const struct schema ha_schema = {.noun = "pair's part", .fields = ha_fields};

@@ -56,8 +56,15 @@ config_wipe_bgp_passwords(struct config *c)
 }
 
 void
+config_wipe_node_key(struct config *c)
+{
+	explicit_bzero(c->appliance.ha.peer.key, sizeof(c->appliance.ha.peer.key));
+}
+
+void
 config_wipe_secrets(struct config *c)
 {
+	config_wipe_node_key(c);
 	config_wipe_bgp_passwords(c);
 	config_wipe_sa_keys(c);
 	config_wipe_shared_keys(c);

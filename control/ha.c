@@ -12,6 +12,7 @@
 #include "control/daemon.h"
 #include "control/lease.h"
 #include "control/show_running.h"
+#include "control/state_link.h"
 #include "drivers/clock.h"
 #include "drivers/log.h"
 
@@ -123,13 +124,22 @@ ha_module_start(struct daemon *d, char *error, size_t n)
 	dataplane_share_addresses(d->dp, leasing_deadline(d->leasing));
 	vip_follow(d);
 	ha_tick(d, clock_boot_ns());
-	return 0;
+	if (ha->peer.given)
+		r = state_link_start(ha, d->dp, d->names, &d->state, error, n);
+	config_wipe_node_key(d->world->config);
+	if (d->state)
+		state_link_world(d->state, d->world);
+	if (r != 0)
+		ha_module_stop(d);
+	return r;
 }
 
 void
 ha_module_stop(struct daemon *d)
 {
 	ha_fence(d);
+	state_link_stop(d->state);
+	d->state = NULL;
 	vip_free(d->vip);
 	d->vip = NULL;
 	leasing_stop(d->leasing);
@@ -149,8 +159,11 @@ ha_tick(struct daemon *d, uint64_t now_ns)
 void
 ha_apply(struct daemon *d)
 {
+	config_wipe_node_key(d->world->config);
 	if (d->leasing)
 		vip_follow(d);
+	if (d->state)
+		state_link_world(d->state, d->world);
 }
 
 static bool

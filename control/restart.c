@@ -46,6 +46,13 @@ strings_same(const struct cfg_strings *a, const struct cfg_strings *b)
 	return a->n == b->n;
 }
 
+static bool
+peer_same(const struct cfg_node_peer *a, const struct cfg_node_peer *b)
+{
+	return a->given == b->given && address_equal(&a->local, &b->local) && address_equal(&a->address, &b->address) &&
+	       a->port == b->port && text_same(a->key_file, b->key_file);
+}
+
 /* The lease is asked for by one object that lives as long as the daemon. */
 static bool
 ha_same(const struct cfg_ha *a, const struct cfg_ha *b)
@@ -56,7 +63,7 @@ ha_same(const struct cfg_ha *a, const struct cfg_ha *b)
 	       l->kind == m->kind && text_same(l->path, m->path) && strings_same(&l->endpoints, &m->endpoints) &&
 	       text_same(l->key, m->key) && text_same(l->ca_file, m->ca_file) &&
 	       text_same(l->certificate, m->certificate) && text_same(l->key_file, m->key_file) &&
-	       l->duration_s == m->duration_s && l->margin_ms == m->margin_ms;
+	       l->duration_s == m->duration_s && l->margin_ms == m->margin_ms && peer_same(&a->peer, &b->peer);
 }
 
 static bool

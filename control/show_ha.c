@@ -3,9 +3,11 @@
 #include "control/ha.h"
 #include "control/lease.h"
 #include "control/show_running.h"
+#include "control/state_link.h"
 #include "drivers/clock.h"
 
 #define MILLI 1000000
+#define SECOND 1000000000
 
 static const char *const level_word[VIP_LEVELS] = {"primary", "standby", "drained"};
 
@@ -35,6 +37,26 @@ addresses_json(const struct cfg_ha *ha)
 	return list;
 }
 
+/* What the two nodes have told each other. */
+static json_t *
+peer_json(struct state_link *l)
+{
+	struct state_link_status s;
+	json_t *o = json_object();
+
+	state_link_status(l, &s);
+	json_object_set_new(o, "connected", json_boolean(s.connected));
+	json_object_set_new(o, "node", text_or_null(s.node));
+	json_object_set_new(o, "connectedSeconds",
+		s.connected ? json_integer((json_int_t)((clock_boot_ns() - s.since_ns) / SECOND)) : json_null());
+	json_object_set_new(o, "connections", json_integer((json_int_t)s.connections));
+	json_object_set_new(o, "flowsTold", json_integer((json_int_t)s.flows.told));
+	json_object_set_new(o, "flowsTaken", json_integer((json_int_t)s.flows.taken));
+	json_object_set_new(o, "flowsRefused", json_integer((json_int_t)s.flows.refused));
+	json_object_set_new(o, "lastError", text_or_null(s.error));
+	return o;
+}
+
 json_t *
 show_ha(struct daemon *d, const struct request *r, struct failure *f)
 {
@@ -58,6 +80,7 @@ show_ha(struct daemon *d, const struct request *r, struct failure *f)
 	json_object_set_new(o, "virtualAddresses", addresses_json(ha));
 	json_object_set_new(o, "advertisedAs",
 		ha->addresses.n > 0 && d->vip_again_ns == 0 ? json_string(level_word[ha_level(d)]) : json_null());
+	json_object_set_new(o, "peer", d->state ? peer_json(d->state) : json_null());
 	json_object_set_new(o, "lastError", text_or_null(s.error));
 	json_object_set_new(o, "transitions", json_integer((json_int_t)s.transitions));
 	return o;

@@ -473,4 +473,5 @@ struct trace_record {
 /* Record the next `count` packets that match, on every worker. -EAGAIN: a ring was full. */
 int dataplane_trace(struct dataplane *dp, const struct flow_filter *filter, uint32_t count);
 
+#include "dataplane/flow_share.h"
 #include "dataplane/verdict.h"

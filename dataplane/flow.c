@@ -16,11 +16,6 @@
 
 #define READ_TRIES 4
 
-struct flow_table {
-	struct flow_half v4, v6;
-	uint64_t secret[FLOW_WORDS_MAX + 1]; /* nobody outside can aim flows at one bucket */
-};
-
 /* ---- making and freeing ---- */
 
 static bool
@@ -194,6 +189,15 @@ find(const struct flow_half *h, const struct place *at, const uint64_t *word, st
 	return NULL;
 }
 
+struct entry *
+flow_find(struct flow_table *t, const struct flow_key *k, struct place *at, struct snapshot *s)
+{
+	const struct flow_half *h = half_of(t, k->v6);
+
+	*at = place_of(h, key_hash(t, k));
+	return find(h, at, k->word, s);
+}
+
 static struct entry *
 find_elsewhere(struct flow_table *t, const struct flow_probe *q, struct snapshot *s)
 {
@@ -355,8 +359,8 @@ struct walk {
 	void *context;
 };
 
-static bool
-read_whole(const struct flow_half *h, uint32_t bucket, uint32_t way, struct snapshot *s, uint64_t *word, uint32_t *rule)
+bool
+flow_read(const struct flow_half *h, uint32_t bucket, uint32_t way, struct snapshot *s, uint64_t *word, uint32_t *rule)
 {
 	const struct entry *e = entry_at(h, bucket, way);
 
@@ -399,7 +403,7 @@ walk_half(struct walk *walk, const struct flow_half *h, bool v6)
 	uint32_t rule;
 
 	for (uint32_t i = 0; i < h->n_buckets * WAYS; i++) {
-		if (!read_whole(h, i / WAYS, i % WAYS, &s, word, &rule) || expired(&s, walk->now_s))
+		if (!flow_read(h, i / WAYS, i % WAYS, &s, word, &rule) || expired(&s, walk->now_s))
 			continue;
 		if (walk->live++ < walk->max)
 			tell(walk, &s, word, v6, rule);

@@ -54,6 +54,11 @@ struct flow_half {
 	uint32_t entry_size, words, n_buckets;
 };
 
+struct flow_table {
+	struct flow_half v4, v6;
+	uint64_t secret[FLOW_WORDS_MAX + 1]; /* nobody outside can aim flows at one bucket */
+};
+
 /* Where a key may live. */
 struct place {
 	uint32_t bucket[2];
@@ -179,7 +184,15 @@ entry_write(struct entry *e, uint32_t version, const struct flow_half *h, const 
 	disown(e, version);
 }
 
-/* ---- flow_room.c: workers ---- */
+/* ---- flow.c: any thread ---- */
+
+/* A live or idle entry with this key, *s what it was; NULL: there is none. `at` is where it may live. */
+struct entry *flow_find(struct flow_table *t, const struct flow_key *k, struct place *at, struct snapshot *s);
+/* All of the entry at one moment, key and all. False: it is free, or never still. */
+bool flow_read(const struct flow_half *h, uint32_t bucket, uint32_t way, struct snapshot *s, uint64_t *word,
+	uint32_t *rule_name);
+
+/* ---- flow_room.c: any thread ---- */
 
 /* Own a free place for this key, its tag set; making room by the policy of flow.h. NULL: full of live flows. */
 struct entry *flow_room(const struct flow_half *h, const struct place *at, uint32_t now_s, uint32_t *version);

@@ -2,6 +2,8 @@
  * end no flow twice. Built with -Db_sanitize=thread this is also the proof that nothing is read but atomics.
  */
 #include "dataplane/flow.h"
+#include "dataplane/state.h"
+#include "drivers/clock.h"
 #include "tests/unit/eal.h"
 #include "tests/unit/flow_packet.h"
 
@@ -166,6 +168,59 @@ run(uint32_t flows, bool ages)
 	return most;
 }
 
+/* ---- another node's flows --------------------------------------------------------------------------- */
+
+/* What is told comes back from another node whose flows are the same: its entries are made beside the workers'. */
+static void *
+share(void *dataplane)
+{
+	struct flow_sharing *from = dataplane_sharing_create(dataplane), *to = dataplane_sharing_create(dataplane);
+	struct flow_record r[8];
+	bool round;
+
+	while (!atomic_load(&over)) {
+		uint32_t n = dataplane_sharing_tell(from, r, RTE_DIM(r), &round);
+
+		for (uint32_t i = 0; i < n; i++)
+			dataplane_sharing_take(to, &r[i]);
+	}
+	dataplane_sharing_free(from);
+	dataplane_sharing_free(to);
+	return NULL;
+}
+
+static void
+flows_of_another_node_come_beside(void **state)
+{
+	struct dataplane *dp = calloc(1, sizeof(*dp));
+	struct racer r[WORKERS];
+	pthread_t thread[WORKERS], sharer;
+
+	dp->flows = flow_table_create(1);
+	dp->tsc_hz = 1ull << 40;
+	dp->start_tsc = clock_tsc() - 1000 * dp->tsc_hz;
+	atomic_store(&over, false);
+	listed = torn = 0;
+	for (int i = 0; i < WORKERS; i++)
+		r[i] = racer(dp->flows, (unsigned)i + 1, 40, false);
+	for (int i = 0; i < WORKERS; i++)
+		assert_int_equal(pthread_create(&thread[i], NULL, race, &r[i]), 0);
+	assert_int_equal(pthread_create(&sharer, NULL, share, dp), 0);
+	for (int i = 0; i < WORKERS; i++)
+		pthread_join(thread[i], NULL);
+	atomic_store(&over, true);
+	pthread_join(sharer, NULL);
+	flow_table_walk(dp->flows, 1000, UINT32_MAX, check_listed, NULL);
+	for (int i = 0; i < WORKERS; i++) {
+		assert_int_equal(r[i].false_hits, 0);
+		free(r[i].w);
+	}
+	assert_true(listed > 0);
+	assert_int_equal(torn, 0);
+	flow_table_free(dp->flows);
+	free(dp);
+}
+
 /* ---- twins ----------------------------------------------------------------------------------------- */
 
 #define SALVOES 5000
@@ -250,6 +305,7 @@ main(void)
 		cmocka_unit_test(one_flow_inserted_by_all_at_once_stands_once),
 		cmocka_unit_test(no_flow_stands_twice),
 		cmocka_unit_test(entries_are_never_torn),
+		cmocka_unit_test(flows_of_another_node_come_beside),
 	};
 	int failed;
 

@@ -1,0 +1,441 @@
+#include "control/state_link.h"
+
+#include "control/state_tls.h"
+#include "control/state_wire.h"
+#include "drivers/clock.h"
+#include "drivers/log.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define MILLI_NS 1000000ull
+#define SECOND_NS 1000000000ull
+#define GREETING_NS (3 * SECOND_NS) /* from the connection to the other one's greeting */
+#define RETRY_NS (SECOND_NS / 2)
+#define ALIVE_NS SECOND_NS
+#define SILENT_NS (5 * SECOND_NS)
+#define LOOK_NS (50 * MILLI_NS) /* at the table of flows, */
+#define LOOK_SHARE 10           /* for a tenth of the time at most */
+
+struct state_link {
+	/* constant */
+	char node[NODE_MAX + 1];
+	struct ip_addr local, peer;
+	uint16_t port;
+	bool client;
+	struct state_tls *tls;
+	struct names *names;
+	int wake;
+	pthread_t thread;
+	atomic_bool stop;
+
+	/* the thread's */
+	int listener;
+	uint64_t retry_ns, look_ns;
+	struct state_flows *flows;
+	struct wire *now, *next; /* in use; not greeted yet */
+
+	pthread_mutex_t lock;
+	struct interface_names *interfaces; /* given, not taken yet */
+	struct state_link_status status;
+};
+
+/* ---- words ------------------------------------------------------------------------------ */
+
+static void fail(struct state_link *l, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Logged when it is another error than the last one. */
+static void
+fail(struct state_link *l, const char *format, ...)
+{
+	char text[sizeof(l->status.error)];
+	va_list arguments;
+	bool anew;
+
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	pthread_mutex_lock(&l->lock);
+	anew = strcmp(l->status.error, text) != 0;
+	memcpy(l->status.error, text, sizeof(text));
+	pthread_mutex_unlock(&l->lock);
+	if (anew)
+		log_warning("state", "%s", text);
+}
+
+static void
+told(struct state_link *l)
+{
+	pthread_mutex_lock(&l->lock);
+	l->status.connected = l->now->greeted;
+	state_flows_count(l->flows, &l->status.flows);
+	pthread_mutex_unlock(&l->lock);
+}
+
+/* ---- sockets ---------------------------------------------------------------------------- */
+
+static socklen_t
+socket_address(const struct ip_addr *a, uint16_t port, struct sockaddr_storage *out)
+{
+	struct sockaddr_in *v4 = (struct sockaddr_in *)out;
+	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)out;
+
+	memset(out, 0, sizeof(*out));
+	if (a->family == IP_V4) {
+		v4->sin_family = AF_INET;
+		v4->sin_port = htons(port);
+		memcpy(&v4->sin_addr, a->b, 4);
+		return sizeof(*v4);
+	}
+	v6->sin6_family = AF_INET6;
+	v6->sin6_port = htons(port);
+	memcpy(&v6->sin6_addr, a->b, 16);
+	return sizeof(*v6);
+}
+
+static bool
+is_peer(const struct state_link *l, const struct sockaddr_storage *from)
+{
+	struct sockaddr_storage peer;
+
+	socket_address(&l->peer, 0, &peer);
+	if (from->ss_family != peer.ss_family)
+		return false;
+	if (from->ss_family == AF_INET)
+		return memcmp(&((const struct sockaddr_in *)from)->sin_addr, &((struct sockaddr_in *)&peer)->sin_addr,
+			       4) == 0;
+	return memcmp(&((const struct sockaddr_in6 *)from)->sin6_addr, &((struct sockaddr_in6 *)&peer)->sin6_addr,
+		       16) == 0;
+}
+
+/* Bound to our address, whether it is there yet or not. */
+static int
+socket_make(const struct state_link *l, uint16_t port)
+{
+	int fd = socket(l->local.family == IP_V4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	struct sockaddr_storage at;
+	socklen_t n = socket_address(&l->local, port, &at);
+	const int one = 1, user_ms = 5000;
+
+	if (fd < 0)
+		return -errno;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &one, sizeof(one));
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_ms, sizeof(user_ms));
+	if (bind(fd, (struct sockaddr *)&at, n) != 0) {
+		close(fd);
+		return -errno;
+	}
+	return fd;
+}
+
+/* ---- a connection ----------------------------------------------------------------------- */
+
+/* Why it ended, if it matters. */
+static void
+lose(struct state_link *l, struct wire *w, const char *why)
+{
+	bool greeted = w->greeted;
+
+	wire_close(w);
+	l->retry_ns = clock_boot_ns() + RETRY_NS;
+	fail(l, "%s: %s", greeted ? w->node : "the other node", why);
+}
+
+/* The newest one that was greeted is the link; what it knows is told anew. */
+static void
+promote(struct state_link *l)
+{
+	struct wire *w = l->next;
+
+	wire_close(l->now);
+	l->next = l->now;
+	l->now = w;
+	state_flows_restart(l->flows);
+	l->look_ns = 0;
+	pthread_mutex_lock(&l->lock);
+	l->status.connected = true;
+	l->status.connections++;
+	l->status.since_ns = clock_boot_ns();
+	l->status.error[0] = '\0';
+	snprintf(l->status.node, sizeof(l->status.node), "%s", w->node);
+	pthread_mutex_unlock(&l->lock);
+	log_notice("state", "connected to node %s", w->node);
+}
+
+/* Nothing waits to be sent: what is new goes out, or a sign of life. */
+static void
+collect(struct state_link *l, struct wire *w, uint64_t now_ns)
+{
+	bool round = false;
+
+	if (w->out_at < w->out_n || !w->greeted)
+		return;
+	w->out_n = w->out_at = 0;
+	if (now_ns >= l->look_ns) {
+		w->out_n = state_flows_fill(l->flows, w->out, &round);
+		if (round)
+			l->look_ns = clock_boot_ns() + LOOK_NS + LOOK_SHARE * (clock_boot_ns() - now_ns);
+	}
+	if (w->out_n == 0 && now_ns - w->said_ns >= ALIVE_NS) {
+		state_frame_begin(w->out, STATE_ALIVE, 0);
+		w->out_n = STATE_HEADER;
+	}
+}
+
+/* What has come, and what there is to say. */
+static int
+talk(struct state_link *l, struct wire *w)
+{
+	bool more = true;
+	int r = 0;
+
+	while (r == 0 && more) {
+		r = wire_hear(w, l->node, l->flows, &more);
+		if (r == 0 && w->greeted && w == l->next)
+			promote(l);
+	}
+	if (r == 0 && w == l->now)
+		collect(l, w, clock_boot_ns());
+	return r == 0 ? wire_say(w) : r;
+}
+
+static void
+serve(struct state_link *l, struct wire *w)
+{
+	int r = w->shaken ? 0 : wire_shake(w, l->node);
+
+	if (r == 0 && w->shaken)
+		r = talk(l, w);
+	if (r != 0)
+		lose(l, w, wire_reason(r));
+}
+
+static void
+patience(struct state_link *l, struct wire *w, uint64_t now_ns)
+{
+	if (w->session && !w->greeted && now_ns > w->since_ns + GREETING_NS)
+		lose(l, w, w->connecting ? "it does not answer" : "no greeting within 3 s");
+	else if (w->session && w->greeted && now_ns > w->heard_ns + SILENT_NS)
+		lose(l, w, "silent for 5 s");
+}
+
+/* ---- coming to one ---------------------------------------------------------------------- */
+
+static void
+listen_begin(struct state_link *l)
+{
+	int fd = socket_make(l, l->port), r = fd < 0 ? fd : 0;
+
+	if (r == 0 && listen(fd, 4) != 0)
+		r = -errno;
+	if (r == 0) {
+		l->listener = fd;
+		return;
+	}
+	if (fd >= 0)
+		close(fd);
+	fail(l, "its own address cannot be listened at: %s", strerror(-r));
+	l->retry_ns = clock_boot_ns() + RETRY_NS;
+}
+
+static void
+peer_accept(struct state_link *l)
+{
+	struct sockaddr_storage from;
+	socklen_t n = sizeof(from);
+	int fd = accept4(l->listener, (struct sockaddr *)&from, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	const int one = 1;
+
+	if (fd < 0)
+		return;
+	if (!is_peer(l, &from)) {
+		close(fd);
+		fail(l, "a connection from an address that is not the other node's");
+		return;
+	}
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	wire_open(l->next, l->tls, fd, false, false);
+}
+
+static void
+peer_connect(struct state_link *l)
+{
+	int fd = socket_make(l, 0), r = fd < 0 ? fd : 0;
+	struct sockaddr_storage to;
+	socklen_t n = socket_address(&l->peer, l->port, &to);
+
+	l->retry_ns = clock_boot_ns() + RETRY_NS;
+	if (r == 0 && connect(fd, (struct sockaddr *)&to, n) != 0 && errno != EINPROGRESS)
+		r = -errno;
+	if (r == 0) {
+		wire_open(l->next, l->tls, fd, true, true);
+		return;
+	}
+	if (fd >= 0)
+		close(fd);
+	fail(l, "the other node is not reached: %s", strerror(-r));
+}
+
+/* ---- the thread ------------------------------------------------------------------------- */
+
+static void
+world_take(struct state_link *l)
+{
+	struct interface_names *given;
+
+	pthread_mutex_lock(&l->lock);
+	given = l->interfaces;
+	l->interfaces = NULL;
+	pthread_mutex_unlock(&l->lock);
+	if (given)
+		state_flows_interfaces(l->flows, given);
+}
+
+static void
+wait(struct state_link *l)
+{
+	struct wire *wire[] = {l->now, l->next};
+	struct pollfd p[4] = {{.fd = l->wake, .events = POLLIN}, {.fd = l->listener, .events = POLLIN}};
+	uint64_t count;
+
+	for (int i = 0; i < 2; i++) {
+		p[2 + i].fd = wire_fd(wire[i]);
+		p[2 + i].events = wire[i]->session ? wire_events(wire[i]) : 0;
+	}
+	poll(p, 4, LOOK_NS / MILLI_NS);
+	if (p[0].revents && read(l->wake, &count, sizeof(count)) < 0)
+		return;
+	if (p[1].revents & POLLIN)
+		peer_accept(l);
+	for (int i = 0; i < 2; i++)
+		if (wire[i]->session && (!wire[i]->connecting || p[2 + i].revents))
+			serve(l, wire[i]);
+}
+
+static void *
+link_main(void *link)
+{
+	struct state_link *l = link;
+
+	while (!atomic_load_explicit(&l->stop, memory_order_acquire)) {
+		uint64_t now_ns = clock_boot_ns();
+
+		world_take(l);
+		if (!l->client && l->listener < 0 && now_ns >= l->retry_ns)
+			listen_begin(l);
+		if (l->client && !l->now->session && !l->next->session && now_ns >= l->retry_ns)
+			peer_connect(l);
+		wait(l);
+		patience(l, l->now, clock_boot_ns());
+		patience(l, l->next, clock_boot_ns());
+		told(l);
+	}
+	return NULL;
+}
+
+/* ---- control ---------------------------------------------------------------------------- */
+
+void
+state_link_world(struct state_link *l, const struct world *w)
+{
+	struct interface_names *made = interface_names_of(w, l->names), *old;
+	const uint64_t one = 1;
+
+	if (!made)
+		return;
+	pthread_mutex_lock(&l->lock);
+	old = l->interfaces;
+	l->interfaces = made;
+	pthread_mutex_unlock(&l->lock);
+	interface_names_free(old);
+	if (write(l->wake, &one, sizeof(one)) < 0)
+		log_debug("state", "the link hears of it a moment later");
+}
+
+void
+state_link_status(struct state_link *l, struct state_link_status *s)
+{
+	pthread_mutex_lock(&l->lock);
+	*s = l->status;
+	pthread_mutex_unlock(&l->lock);
+}
+
+static void
+link_free(struct state_link *l)
+{
+	for (int i = 0; i < 2; i++) {
+		struct wire *w = i ? l->next : l->now;
+
+		if (w)
+			wire_close(w);
+		free(w);
+	}
+	if (l->listener >= 0)
+		close(l->listener);
+	if (l->wake >= 0)
+		close(l->wake);
+	state_flows_free(l->flows);
+	state_tls_free(l->tls);
+	interface_names_free(l->interfaces);
+	pthread_mutex_destroy(&l->lock);
+	free(l);
+}
+
+void
+state_link_stop(struct state_link *l)
+{
+	const uint64_t one = 1;
+
+	if (!l)
+		return;
+	atomic_store_explicit(&l->stop, true, memory_order_release);
+	if (write(l->wake, &one, sizeof(one)) < 0)
+		log_debug("state", "the link ends a moment later");
+	pthread_join(l->thread, NULL);
+	link_free(l);
+}
+
+int
+state_link_start(const struct cfg_ha *ha, struct dataplane *dp, struct names *names, struct state_link **out,
+	char *error, size_t n)
+{
+	struct state_link *l = calloc(1, sizeof(*l));
+	int r = -ENOMEM;
+
+	if (!l)
+		return r;
+	pthread_mutex_init(&l->lock, NULL);
+	snprintf(l->node, sizeof(l->node), "%s", ha->node);
+	l->local = ha->peer.local;
+	l->peer = ha->peer.address;
+	l->port = ha->peer.port;
+	l->client = memcmp(l->local.b, l->peer.b, sizeof(l->local.b)) < 0;
+	l->names = names;
+	l->listener = -1;
+	l->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	l->tls = state_tls_create(ha->peer.key, ha->peer.key_len);
+	l->flows = state_flows_create(dp, names);
+	l->now = calloc(1, sizeof(*l->now));
+	l->next = calloc(1, sizeof(*l->next));
+	if (l->wake >= 0 && l->tls && l->flows && l->now && l->next)
+		r = -pthread_create(&l->thread, NULL, link_main, l);
+	if (r == 0) {
+		*out = l;
+		return 0;
+	}
+	snprintf(error, n, "the link between nodes: %s", strerror(-r));
+	link_free(l);
+	return r;
+}
