@@ -63,6 +63,7 @@ struct daemon {
 	struct vip *vip;               /* NULL: no virtual addresses */
 	uint64_t vip_again_ns;         /* they could not be set: the next try; 0: they are */
 	struct state_link *state;      /* to the other node; NULL: there is none */
+	uint64_t neighbours_ns;        /* it is told of them then */
 	struct bird *routers;          /* tells routers of them; NULL: there are none */
 	struct local_net *local;       /* NULL until its turn in main.c's table */
 	struct gateway_nets *gateways; /* likewise */

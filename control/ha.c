@@ -20,6 +20,7 @@
 #include <string.h>
 
 #define SECOND_NS 1000000000ull
+#define NEIGHBOURS_NS (2 * SECOND_NS) /* between two tellings of them */
 /* Routers have heard that virtual addresses are elsewhere, and send no more. */
 #define MOVING_NS (SECOND_NS / 2)
 
@@ -152,6 +153,10 @@ ha_tick(struct daemon *d, uint64_t now_ns)
 	if (!d->leasing)
 		return;
 	leasing_tick(d->leasing, now_ns);
+	if (d->state && now_ns >= d->neighbours_ns) {
+		state_link_neighbours(d->state);
+		d->neighbours_ns = now_ns + NEIGHBOURS_NS;
+	}
 	if (d->vip_again_ns != 0 && now_ns >= d->vip_again_ns)
 		vip_follow(d);
 }

@@ -32,18 +32,23 @@ struct state_flows {
 	uint32_t *rule_here;
 	uint32_t rules_here;
 	struct state_flows_count count;
+	void (*heard)(void *context, const struct state_neighbour *n);
+	void *context;
 };
 
 /* ---- making ----------------------------------------------------------------------------- */
 
 struct state_flows *
-state_flows_create(struct dataplane *dp, struct names *names)
+state_flows_create(struct dataplane *dp, struct names *names,
+	void (*heard)(void *context, const struct state_neighbour *n), void *context)
 {
 	struct state_flows *s = calloc(1, sizeof(*s));
 
 	if (!s)
 		return NULL;
 	s->names = names;
+	s->heard = heard;
+	s->context = context;
 	s->sharing = dataplane_sharing_create(dp);
 	if (s->sharing)
 		return s;
@@ -197,18 +202,25 @@ rule_note(struct state_flows *s, uint32_t id, bool *told)
 	return true;
 }
 
+/* If it has not been told yet. */
+static size_t
+interface_write(struct state_flows *s, uint16_t iface, uint8_t *out)
+{
+	const char *name;
+
+	if (iface >= IFACES_MAX || s->interface_told[iface])
+		return 0;
+	s->interface_told[iface] = true;
+	name = own_name(s, iface);
+	return name_write(out, STATE_INTERFACE, iface, name ? name : "");
+}
+
 static size_t
 names_write(struct state_flows *s, struct flow_record *r, uint8_t *out)
 {
-	size_t n = 0;
+	size_t n = interface_write(s, r->iface, out);
 	bool told;
 
-	if (r->iface < IFACES_MAX && !s->interface_told[r->iface]) {
-		const char *name = own_name(s, r->iface);
-
-		s->interface_told[r->iface] = true;
-		n += name_write(out, STATE_INTERFACE, r->iface, name ? name : "");
-	}
 	if (r->rule_name >= RULES_MAX || !rule_note(s, r->rule_name, &told))
 		r->rule_name = NAME_NONE;
 	else if (!told)
@@ -271,6 +283,33 @@ state_flows_fill(struct state_flows *s, uint8_t *out, bool *round)
 			size += batch_write(s, r, n, out + size);
 	}
 	return size;
+}
+
+/* Interface, family, 0, address, MAC. */
+#define NEIGHBOUR 28
+
+_Static_assert(STATE_NEIGHBOURS_MAX *(NEIGHBOUR + STATE_HEADER + 4 + NAME_MAX_BYTES) + STATE_HEADER <= STATE_FILL_ROOM,
+	"neighbours fit");
+
+size_t
+state_neighbours_fill(struct state_flows *s, const struct state_neighbour *neighbour, uint32_t n, uint8_t *out)
+{
+	size_t size = 0;
+	uint8_t *body;
+
+	for (uint32_t i = 0; i < n; i++)
+		size += interface_write(s, neighbour[i].iface, out + size);
+	body = state_frame_begin(out + size, STATE_NEIGHBOURS, n * NEIGHBOUR);
+	memset(body, 0, n * NEIGHBOUR);
+	for (uint32_t i = 0; i < n; i++, body += NEIGHBOUR) {
+		uint16_t iface = htobe16(neighbour[i].iface);
+
+		memcpy(body, &iface, sizeof(iface));
+		body[2] = neighbour[i].address.family;
+		memcpy(body + 4, neighbour[i].address.b, 16);
+		memcpy(body + 20, neighbour[i].mac.b, 6);
+	}
+	return size + STATE_HEADER + n * NEIGHBOUR;
 }
 
 /* ---- taking ----------------------------------------------------------------------------- */
@@ -356,6 +395,19 @@ flow_take(struct state_flows *s, struct flow_record *r)
 		s->count.refused++;
 }
 
+static void
+neighbour_take(struct state_flows *s, const uint8_t *in)
+{
+	uint16_t iface = (uint16_t)(in[0] << 8 | in[1]);
+	struct state_neighbour n = {.address.family = in[2]};
+
+	memcpy(n.address.b, in + 4, in[2] == IP_V4 ? 4 : 16);
+	memcpy(n.mac.b, in + 20, 6);
+	n.iface = iface < IFACES_MAX ? s->interface_here[iface] : IFACE_NONE;
+	if (n.iface != IFACE_NONE && (in[2] == IP_V4 || in[2] == IP_V6))
+		s->heard(s->context, &n);
+}
+
 int
 state_flows_take(struct state_flows *s, enum state_frame type, const uint8_t *body, size_t n)
 {
@@ -373,6 +425,12 @@ state_flows_take(struct state_flows *s, enum state_frame type, const uint8_t *bo
 			record_read(body + at, &r);
 			flow_take(s, &r);
 		}
+		return 0;
+	case STATE_NEIGHBOURS:
+		if (n % NEIGHBOUR != 0)
+			return -EPROTO;
+		for (size_t at = 0; at < n; at += NEIGHBOUR)
+			neighbour_take(s, body + at);
 		return 0;
 	case STATE_HELLO:
 	case STATE_ALIVE:

@@ -25,7 +25,15 @@
 #define ALIVE_NS SECOND_NS
 #define SILENT_NS (5 * SECOND_NS)
 #define LOOK_NS (50 * MILLI_NS) /* at the table of flows, */
+#define NEIGHBOURS_MAX 4096     /* told at once; in a mailbox */
+#define NEIGHBOUR_AGE_S 60      /* seen by us within */
 #define LOOK_SHARE 10           /* for a tenth of the time at most */
+
+/* Neighbours on their way between the threads. */
+struct mailbox {
+	struct state_neighbour *of; /* NEIGHBOURS_MAX */
+	uint32_t n;
+};
 
 struct state_link {
 	/* constant */
@@ -35,6 +43,7 @@ struct state_link {
 	bool client;
 	struct state_tls *tls;
 	struct names *names;
+	struct dataplane *dp;
 	int wake;
 	pthread_t thread;
 	atomic_bool stop;
@@ -43,10 +52,12 @@ struct state_link {
 	int listener;
 	uint64_t retry_ns, look_ns;
 	struct state_flows *flows;
+	struct mailbox sending;
 	struct wire *now, *next; /* in use; not greeted yet */
 
 	pthread_mutex_t lock;
 	struct interface_names *interfaces; /* given, not taken yet */
+	struct mailbox out, in;             /* from control, to control */
 	struct state_link_status status;
 };
 
@@ -80,64 +91,6 @@ told(struct state_link *l)
 	l->status.connected = l->now->greeted;
 	state_flows_count(l->flows, &l->status.flows);
 	pthread_mutex_unlock(&l->lock);
-}
-
-/* ---- sockets ---------------------------------------------------------------------------- */
-
-static socklen_t
-socket_address(const struct ip_addr *a, uint16_t port, struct sockaddr_storage *out)
-{
-	struct sockaddr_in *v4 = (struct sockaddr_in *)out;
-	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)out;
-
-	memset(out, 0, sizeof(*out));
-	if (a->family == IP_V4) {
-		v4->sin_family = AF_INET;
-		v4->sin_port = htons(port);
-		memcpy(&v4->sin_addr, a->b, 4);
-		return sizeof(*v4);
-	}
-	v6->sin6_family = AF_INET6;
-	v6->sin6_port = htons(port);
-	memcpy(&v6->sin6_addr, a->b, 16);
-	return sizeof(*v6);
-}
-
-static bool
-is_peer(const struct state_link *l, const struct sockaddr_storage *from)
-{
-	struct sockaddr_storage peer;
-
-	socket_address(&l->peer, 0, &peer);
-	if (from->ss_family != peer.ss_family)
-		return false;
-	if (from->ss_family == AF_INET)
-		return memcmp(&((const struct sockaddr_in *)from)->sin_addr, &((struct sockaddr_in *)&peer)->sin_addr,
-			       4) == 0;
-	return memcmp(&((const struct sockaddr_in6 *)from)->sin6_addr, &((struct sockaddr_in6 *)&peer)->sin6_addr,
-		       16) == 0;
-}
-
-/* Bound to our address, whether it is there yet or not. */
-static int
-socket_make(const struct state_link *l, uint16_t port)
-{
-	int fd = socket(l->local.family == IP_V4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	struct sockaddr_storage at;
-	socklen_t n = socket_address(&l->local, port, &at);
-	const int one = 1, user_ms = 5000;
-
-	if (fd < 0)
-		return -errno;
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &one, sizeof(one));
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_ms, sizeof(user_ms));
-	if (bind(fd, (struct sockaddr *)&at, n) != 0) {
-		close(fd);
-		return -errno;
-	}
-	return fd;
 }
 
 /* ---- a connection ----------------------------------------------------------------------- */
@@ -174,6 +127,36 @@ promote(struct state_link *l)
 	log_notice("state", "connected to node %s", w->node);
 }
 
+/* The last ones that control gave. */
+static size_t
+neighbours_fill(struct state_link *l, uint8_t *out)
+{
+	struct mailbox empty = l->sending;
+	uint32_t n;
+
+	if (l->sending.n == 0) {
+		pthread_mutex_lock(&l->lock);
+		l->sending = l->out;
+		l->out = empty;
+		pthread_mutex_unlock(&l->lock);
+	}
+	n = l->sending.n < STATE_NEIGHBOURS_MAX ? l->sending.n : STATE_NEIGHBOURS_MAX;
+	l->sending.n -= n;
+	return n > 0 ? state_neighbours_fill(l->flows, l->sending.of + l->sending.n, n, out) : 0;
+}
+
+/* More than control takes are lost: they come again. */
+static void
+neighbour_heard(void *link, const struct state_neighbour *n)
+{
+	struct state_link *l = link;
+
+	pthread_mutex_lock(&l->lock);
+	if (l->in.n < NEIGHBOURS_MAX)
+		l->in.of[l->in.n++] = *n;
+	pthread_mutex_unlock(&l->lock);
+}
+
 /* Nothing waits to be sent: what is new goes out, or a sign of life. */
 static void
 collect(struct state_link *l, struct wire *w, uint64_t now_ns)
@@ -188,6 +171,8 @@ collect(struct state_link *l, struct wire *w, uint64_t now_ns)
 		if (round)
 			l->look_ns = clock_boot_ns() + LOOK_NS + LOOK_SHARE * (clock_boot_ns() - now_ns);
 	}
+	if (w->out_n == 0)
+		w->out_n = neighbours_fill(l, w->out);
 	if (w->out_n == 0 && now_ns - w->said_ns >= ALIVE_NS) {
 		state_frame_begin(w->out, STATE_ALIVE, 0);
 		w->out_n = STATE_HEADER;
@@ -236,7 +221,7 @@ patience(struct state_link *l, struct wire *w, uint64_t now_ns)
 static void
 listen_begin(struct state_link *l)
 {
-	int fd = socket_make(l, l->port), r = fd < 0 ? fd : 0;
+	int fd = wire_socket(&l->local, l->port), r = fd < 0 ? fd : 0;
 
 	if (r == 0 && listen(fd, 4) != 0)
 		r = -errno;
@@ -260,7 +245,7 @@ peer_accept(struct state_link *l)
 
 	if (fd < 0)
 		return;
-	if (!is_peer(l, &from)) {
+	if (!wire_is_from(&l->peer, &from)) {
 		close(fd);
 		fail(l, "a connection from an address that is not the other node's");
 		return;
@@ -272,9 +257,9 @@ peer_accept(struct state_link *l)
 static void
 peer_connect(struct state_link *l)
 {
-	int fd = socket_make(l, 0), r = fd < 0 ? fd : 0;
+	int fd = wire_socket(&l->local, 0), r = fd < 0 ? fd : 0;
 	struct sockaddr_storage to;
-	socklen_t n = socket_address(&l->peer, l->port, &to);
+	socklen_t n = wire_socket_address(&l->peer, l->port, &to);
 
 	l->retry_ns = clock_boot_ns() + RETRY_NS;
 	if (r == 0 && connect(fd, (struct sockaddr *)&to, n) != 0 && errno != EINPROGRESS)
@@ -364,6 +349,29 @@ state_link_world(struct state_link *l, const struct world *w)
 		log_debug("state", "the link hears of it a moment later");
 }
 
+/* Under the lock. */
+static void
+neighbour_put(void *link, const struct neighbour_info *i)
+{
+	struct state_link *l = link;
+
+	if (i->state != NEIGHBOUR_REACHABLE || i->age_s > NEIGHBOUR_AGE_S)
+		return;
+	l->out.of[l->out.n++] = (struct state_neighbour){i->iface, i->address, i->mac};
+}
+
+void
+state_link_neighbours(struct state_link *l)
+{
+	pthread_mutex_lock(&l->lock);
+	l->out.n = 0;
+	dataplane_neighbours(l->dp, NEIGHBOURS_MAX, neighbour_put, l);
+	for (uint32_t i = 0; i < l->in.n; i++)
+		dataplane_neighbour_heard(l->dp, l->in.of[i].iface, &l->in.of[i].address, &l->in.of[i].mac);
+	l->in.n = 0;
+	pthread_mutex_unlock(&l->lock);
+}
+
 void
 state_link_status(struct state_link *l, struct state_link_status *s)
 {
@@ -389,6 +397,9 @@ link_free(struct state_link *l)
 	state_flows_free(l->flows);
 	state_tls_free(l->tls);
 	interface_names_free(l->interfaces);
+	free(l->in.of);
+	free(l->out.of);
+	free(l->sending.of);
 	pthread_mutex_destroy(&l->lock);
 	free(l);
 }
@@ -423,13 +434,17 @@ state_link_start(const struct cfg_ha *ha, struct dataplane *dp, struct names *na
 	l->port = ha->peer.port;
 	l->client = memcmp(l->local.b, l->peer.b, sizeof(l->local.b)) < 0;
 	l->names = names;
+	l->dp = dp;
 	l->listener = -1;
 	l->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	l->tls = state_tls_create(ha->peer.key, ha->peer.key_len);
-	l->flows = state_flows_create(dp, names);
+	l->flows = state_flows_create(dp, names, neighbour_heard, l);
+	l->in.of = calloc(NEIGHBOURS_MAX, sizeof(*l->in.of));
+	l->out.of = calloc(NEIGHBOURS_MAX, sizeof(*l->out.of));
+	l->sending.of = calloc(NEIGHBOURS_MAX, sizeof(*l->sending.of));
 	l->now = calloc(1, sizeof(*l->now));
 	l->next = calloc(1, sizeof(*l->next));
-	if (l->wake >= 0 && l->tls && l->flows && l->now && l->next)
+	if (l->wake >= 0 && l->tls && l->flows && l->now && l->next && l->in.of && l->out.of && l->sending.of)
 		r = -pthread_create(&l->thread, NULL, link_main, l);
 	if (r == 0) {
 		*out = l;

@@ -1,6 +1,6 @@
-/* The link between the two nodes of a pair, by which each tells the other what would be lost with it: flows. A thread
- * of its own does all of it, so that neither workers nor the control thread wait for a peer or for cryptography; what
- * cannot be sent yet is not collected either, so nothing piles up.
+/* The link between the two nodes of a pair, by which each tells the other what would be lost with it: flows and
+ * neighbours. A thread of its own does all of it, so that neither workers nor the control thread wait for a peer or for
+ * cryptography; what cannot be sent yet is not collected either, so nothing piles up.
  *
  * TCP between two addresses of the machine, not of the dataplane; state_tls.h on top. The node with the lower address
  * connects, the other one listens. Whoever comes anew is told everything. Control thread, but for the thread itself.
@@ -24,6 +24,8 @@ struct state_link_status {
 /* ha->peer is given; its key is copied. */
 int state_link_start(const struct cfg_ha *ha, struct dataplane *dp, struct names *names, struct state_link **out,
 	char *error, size_t n);
+/* Every now and then: what the dataplane has found goes to the other node, and what that one has found comes in. */
+void state_link_neighbours(struct state_link *l);
 /* Another world was published. */
 void state_link_world(struct state_link *l, const struct world *w);
 void state_link_status(struct state_link *l, struct state_link_status *s);

@@ -4,9 +4,11 @@
 #include "drivers/clock.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/socket.h>
+#include <unistd.h>
 
 #define MAGIC "isthmus\n"
 #define MAGIC_SIZE 8
@@ -62,6 +64,65 @@ wire_reason(int error)
 	default:
 		return strerror(-error);
 	}
+}
+
+/* ---- sockets ---------------------------------------------------------------------------- */
+
+socklen_t
+wire_socket_address(const struct ip_addr *a, uint16_t port, struct sockaddr_storage *out)
+{
+	struct sockaddr_in *v4 = (struct sockaddr_in *)out;
+	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)out;
+
+	memset(out, 0, sizeof(*out));
+	if (a->family == IP_V4) {
+		v4->sin_family = AF_INET;
+		v4->sin_port = htons(port);
+		memcpy(&v4->sin_addr, a->b, 4);
+		return sizeof(*v4);
+	}
+	v6->sin6_family = AF_INET6;
+	v6->sin6_port = htons(port);
+	memcpy(&v6->sin6_addr, a->b, 16);
+	return sizeof(*v6);
+}
+
+bool
+wire_is_from(const struct ip_addr *peer_address, const struct sockaddr_storage *from)
+{
+	struct sockaddr_storage peer;
+
+	wire_socket_address(peer_address, 0, &peer);
+	if (from->ss_family != peer.ss_family)
+		return false;
+	if (from->ss_family == AF_INET)
+		return memcmp(&((const struct sockaddr_in *)from)->sin_addr, &((struct sockaddr_in *)&peer)->sin_addr,
+			       4) == 0;
+	return memcmp(&((const struct sockaddr_in6 *)from)->sin6_addr, &((struct sockaddr_in6 *)&peer)->sin6_addr,
+		       16) == 0;
+}
+
+int
+wire_socket(const struct ip_addr *local, uint16_t port)
+{
+	int fd = socket(local->family == IP_V4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	struct sockaddr_storage at;
+	socklen_t n = wire_socket_address(local, port, &at);
+	const int one = 1, user_ms = 5000;
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &one, sizeof(one));
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_ms, sizeof(user_ms));
+	if (bind(fd, (struct sockaddr *)&at, n) != 0) {
+		r = -errno;
+		close(fd);
+		return r;
+	}
+	return fd;
 }
 
 /* ---- who is there ----------------------------------------------------------------------- */

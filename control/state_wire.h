@@ -5,6 +5,8 @@
 
 #include "control/state_flows.h"
 
+#include <sys/socket.h>
+
 #define NODE_MAX 63
 #define WIRE_OUT_MAX 65536
 #define WIRE_IN_MAX 32768
@@ -23,6 +25,11 @@ struct wire {
 };
 
 _Static_assert(STATE_FILL_ROOM <= WIRE_OUT_MAX && STATE_HEADER + STATE_BODY_MAX < WIRE_IN_MAX, "buffers");
+
+/* A TCP socket bound to our address, whether it is there yet or not; -errno. */
+int wire_socket(const struct ip_addr *local, uint16_t port);
+socklen_t wire_socket_address(const struct ip_addr *a, uint16_t port, struct sockaddr_storage *out);
+bool wire_is_from(const struct ip_addr *peer, const struct sockaddr_storage *from);
 
 /* Takes the socket. */
 void wire_open(struct wire *w, struct state_tls *tls, int fd, bool client, bool connecting);

@@ -426,6 +426,10 @@ struct neighbour_info {
 uint32_t dataplane_neighbours(
 	const struct dataplane *dp, uint32_t max, void (*each)(void *, const struct neighbour_info *), void *context);
 
+/* Another node has found this neighbour: known here, too, to be asked when it is used. Of a subnet only. */
+void dataplane_neighbour_heard(
+	struct dataplane *dp, uint16_t iface, const struct ip_addr *address, const struct mac_addr *mac);
+
 /* ---- tracing -------------------------------------------------------------------------- */
 
 struct flow_filter {

@@ -167,6 +167,14 @@ neighbour_learn(
 	confirm(dp, n, hints & NEIGHBOUR_SOLICITED ? NEIGHBOUR_REACHABLE : NEIGHBOUR_STALE);
 }
 
+void
+dataplane_neighbour_heard(
+	struct dataplane *dp, uint16_t iface, const struct ip_addr *address, const struct mac_addr *mac)
+{
+	if (frame_iface(dp, iface)->kind == IFACE_SUBNET)
+		neighbour_learn(dp, iface, address, mac, NEIGHBOUR_CREATE);
+}
+
 /* ---- time ---------------------------------------------------------------------------------------- */
 
 static void

@@ -160,6 +160,18 @@ def both_know_of_a_flow(p):
                    what="the other node hears of the end")
 
 
+def neighbours_are_known_to_both(p):
+    """Whoever becomes primary need not ask first."""
+    assert p.pings() == 3 and p.pings(version=1) == 3
+    follower = p.box[p.other(p.primary())]
+    for side in SUBNETS:
+        mac = p.host[side].run("cat", "/sys/class/net/eth0/address").stdout.strip()
+        for address in HOST[side]:
+            net.eventually(lambda a=address, m=mac: any(
+                n["address"] == a and n["macAddress"].lower() == m for n in follower.ask("neighbour list")), 10,
+                           what=f"the follower knows {address}")
+
+
 def sessions_survive_their_primary(p):
     assert fails_over(p, PORT + 2) == SESSIONS
     p.await_link()
@@ -230,6 +242,6 @@ def a_cut_link_comes_back(p):
         sessions.close()
 
 
-tell(Linked, (without_a_link_sessions_end, nodes_find_each_other, both_know_of_a_flow, sessions_survive_their_primary,
+tell(Linked, (without_a_link_sessions_end, nodes_find_each_other, both_know_of_a_flow, neighbours_are_known_to_both, sessions_survive_their_primary,
               and_the_way_back, answers_may_come_by_the_other_node, strangers_are_turned_away, another_key_is_refused,
               a_cut_link_comes_back))

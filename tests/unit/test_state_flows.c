@@ -25,6 +25,16 @@ struct node {
 static struct node a, b;
 static uint8_t buffer[STATE_FILL_ROOM];
 
+static struct state_neighbour heard;
+static uint32_t times_heard;
+
+static void
+hear(void *context, const struct state_neighbour *n)
+{
+	*(struct state_neighbour *)context = *n;
+	times_heard++;
+}
+
 /* Its subnets "net/x" for each letter, from the interface id 1 on. */
 static void
 subnets(struct node *n, const char *letters)
@@ -51,7 +61,7 @@ node_make(const char *letters)
 	n.dp->start_tsc = clock_tsc() - 1000 * HZ;
 	n.w->now_s = 1000;
 	n.names = names_create();
-	n.flows = state_flows_create(n.dp, n.names);
+	n.flows = state_flows_create(n.dp, n.names, hear, &heard);
 	assert_non_null(n.flows);
 	state_flows_restart(n.flows);
 	subnets(&n, letters);
@@ -179,6 +189,26 @@ a_subnet_that_moves_is_found(void **state)
 }
 
 static void
+neighbours_go_along(void **state)
+{
+	const struct state_neighbour told[] = {
+		{1, host(false, 7), {{2, 0, 0, 0, 0, 7}}},
+		{2, host(false, 8), {{2, 0, 0, 0, 0, 8}}}, /* net/y is not there */
+		{3, host(true, 9), {{2, 0, 0, 0, 0, 9}}},
+	};
+
+	times_heard = 0;
+	assert_int_equal(deliver(&b, buffer, state_neighbours_fill(a.flows, told, 3, buffer)), 0);
+	assert_int_equal(times_heard, 2);
+	assert_int_equal(heard.iface, 1);
+	assert_true(address_equal(&heard.address, &told[2].address));
+	assert_memory_equal(&heard.mac, &told[2].mac, sizeof(heard.mac));
+	assert_int_equal(deliver(&b, buffer, state_neighbours_fill(a.flows, told, 1, buffer)), 0);
+	assert_int_equal(heard.iface, 2);
+	assert_int_equal(state_flows_take(b.flows, STATE_NEIGHBOURS, buffer, 27), -EPROTO);
+}
+
+static void
 many_go_in_several_fillings(void **state)
 {
 	char rule[32];
@@ -262,6 +292,7 @@ main(void)
 		STORY(names_are_what_counts),
 		STORY(counted),
 		STORY(a_subnet_that_moves_is_found),
+		STORY(neighbours_go_along),
 		STORY(many_go_in_several_fillings),
 		STORY(what_is_no_frame_is_refused),
 		STORY(garbage_harms_nobody),
