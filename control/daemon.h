@@ -37,6 +37,7 @@ struct reload {
 struct daemon {
 	/* constant once started */
 	const char *config_path; /* absolute: what SIGHUP reads */
+	bool takeover;           /* from whoever runs */
 	char *socket_path;
 	char *socket_dir; /* made by us, removed at the end when empty; NULL: it was there */
 	int lock;         /* of the state folder */

@@ -7,6 +7,7 @@
 #include "control/bgp.h"
 #include "control/daemon.h"
 #include "control/events.h"
+#include "control/flow_file.h"
 #include "control/ha.h"
 #include "control/ike.h"
 #include "control/notify.h"
@@ -15,6 +16,7 @@
 #include "control/sa_store.h"
 #include "control/state_lock.h"
 #include "control/steer.h"
+#include "control/takeover.h"
 #include "drivers/clock.h"
 #include "drivers/eal.h"
 #include "drivers/log.h"
@@ -114,9 +116,14 @@ config_stop(struct daemon *d)
 	free(d->path);
 }
 
+/* A configuration that is refused has ended the start by now: whoever runs goes on. */
 static int
 lock_start(struct daemon *d, char *error, size_t n)
 {
+	int r = d->takeover ? takeover(d->config->appliance.socket, error, n) : 0;
+
+	if (r != 0)
+		return r;
 	d->lock = state_lock(d->config->appliance.state_dir, error, n);
 	return d->lock < 0 ? d->lock : 0;
 }
@@ -249,6 +256,7 @@ dataplane_module_start(struct daemon *d, char *error, size_t n)
 	d->dp = dataplane_create(&d->world->config->appliance, d->pool, error, n);
 	if (!d->dp)
 		return -ENOMEM;
+	flow_file_load(d->world->config->appliance.state_dir, d->dp, d->world, d->names);
 	ha_fence(d);
 	steer_ports(d->world->config);
 	r = ports_start(error, n);
@@ -269,6 +277,8 @@ dataplane_module_stop(struct daemon *d)
 {
 	dataplane_stop(d->dp);
 	ports_stop();
+	if (d->loop.leave)
+		flow_file_save(d->world->config->appliance.state_dir, d->dp, d->world, d->names);
 	dataplane_free(d->dp);
 }
 
@@ -446,7 +456,7 @@ main(int argc, char **argv)
 	static struct daemon d; /* large: the rates' two looks */
 	enum log_level level = LOG_LEVEL_INFO;
 	const char *config = NULL;
-	int status = options_read(argc, argv, &config, &level);
+	int status = options_read(argc, argv, &config, &d.takeover, &level);
 	char *path;
 
 	if (status >= 0)

@@ -6,18 +6,20 @@
 #include <getopt.h>
 #include <stdio.h>
 
-static const char usage[] = "usage: isthmusd -c FILE [-v]\n"
+static const char usage[] = "usage: isthmusd -c FILE [-t] [-v]\n"
 			    "\n"
 			    "  -c, --config FILE   the configuration, see isthmus.conf(5)\n"
+			    "  -t, --takeover      take the appliance over from the isthmusd that runs\n"
 			    "  -v, --verbose       log more\n"
 			    "  -V, --version       print the version\n"
 			    "  -h, --help          this text\n";
 
 int
-options_read(int argc, char **argv, const char **config, enum log_level *level)
+options_read(int argc, char **argv, const char **config, bool *takeover, enum log_level *level)
 {
 	static const struct option options[] = {
 		{"config", required_argument, NULL, 'c'},
+		{"takeover", no_argument, NULL, 't'},
 		{"verbose", no_argument, NULL, 'v'},
 		{"version", no_argument, NULL, 'V'},
 		{"help", no_argument, NULL, 'h'},
@@ -25,10 +27,13 @@ options_read(int argc, char **argv, const char **config, enum log_level *level)
 	};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "c:vVh", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "c:tvVh", options, NULL)) != -1) {
 		switch (c) {
 		case 'c':
 			*config = optarg;
+			break;
+		case 't':
+			*takeover = true;
 			break;
 		case 'v':
 			*level = LOG_LEVEL_DEBUG;

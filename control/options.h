@@ -3,5 +3,7 @@
 
 #include "drivers/log.h"
 
+#include <stdbool.h>
+
 /* Returns -1 to go on, else the exit status. */
-int options_read(int argc, char **argv, const char **config, enum log_level *level);
+int options_read(int argc, char **argv, const char **config, bool *takeover, enum log_level *level);

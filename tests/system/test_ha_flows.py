@@ -7,15 +7,13 @@ import sys
 sys.path[:0] = [os.path.dirname(os.path.dirname(os.path.abspath(__file__)))]
 
 import contextlib
-import os.path
 import socket
-import threading
-import time
 
 from lib import net
 from lib import resources as az
 from lib.pair import tell
 from lib.pki import write
+from lib.sessions import Sessions
 from lib.shared_pair import GATEWAY, HOST, SUBNETS, Shared
 
 LINK = {"a": "10.7.0.1", "b": "10.7.0.2"}
@@ -58,60 +56,14 @@ class Linked(Shared):
                               what=f"{count} flows of port {port} at {node}")
 
 
-class Sessions:
-    """TCP sessions that the left host begins; from then on the right one alone speaks."""
-
-    def __init__(self, p, port, count=SESSIONS):
-        self.pairs, self.bytes, self.running = [], [0] * count, True
-        with p.host["right"].entered():
-            listener = socket.create_server(("", port), backlog=count)
-        with listener:
-            for _ in range(count):
-                with p.host["left"].entered():
-                    client = socket.create_connection((HOST["right"][0], port), timeout=10)
-                self.pairs.append((client, listener.accept()[0]))
-        for client, server in self.pairs:
-            client.settimeout(0.2)
-            server.settimeout(0.2)
-        self.threads = [threading.Thread(target=work, args=(n,), daemon=True)
-                        for n in range(count) for work in (self._speak, self._hear)]
-        for thread in self.threads:
-            thread.start()
-
-    def _speak(self, n):
-        while self.running:
-            with contextlib.suppress(TimeoutError):
-                self.pairs[n][1].send(b"x" * 100)
-            time.sleep(0.02)
-
-    def _hear(self, n):
-        while self.running:
-            with contextlib.suppress(TimeoutError):
-                data = self.pairs[n][0].recv(65536)
-                if not data:
-                    return
-                self.bytes[n] += len(data)
-
-    def alive(self, seconds):
-        """How many hear something within that time."""
-        before, end = list(self.bytes), time.monotonic() + seconds
-        while time.monotonic() < end and any(now == then for now, then in zip(self.bytes, before)):
-            time.sleep(0.02)
-        return sum(now > then for now, then in zip(self.bytes, before))
-
-    def close(self):
-        self.running = False
-        for thread in self.threads:
-            thread.join()
-        for pair in self.pairs:
-            for s in pair:
-                s.close()
+def sessions_of(p, port, count=SESSIONS):
+    return Sessions(p.host["left"], p.host["right"], HOST["right"][0], port, count)
 
 
 def fails_over(p, port):
     """How many sessions go on when their primary is killed."""
     node = p.primary()
-    sessions = Sessions(p, port)
+    sessions = sessions_of(p, port)
     try:
         assert sessions.alive(5) == SESSIONS
         if p.linked:
@@ -144,7 +96,7 @@ def nodes_find_each_other(p):
 
 
 def both_know_of_a_flow(p):
-    sessions = Sessions(p, PORT + 1, 1)
+    sessions = sessions_of(p, PORT + 1, 1)
     try:
         assert sessions.alive(5) == 1
         node = p.primary()
@@ -189,7 +141,7 @@ def answers_may_come_by_the_other_node(p):
     right = p.host["right"]
     right.ip(f"neigh replace {GATEWAY['right'][0]} lladdr {p.mac(p.other(node), 'right')} dev eth0 nud permanent")
     try:
-        sessions = Sessions(p, PORT + 4, 2)
+        sessions = sessions_of(p, PORT + 4, 2)
         try:
             assert sessions.alive(5) == 2
         finally:
@@ -233,7 +185,7 @@ def a_cut_link_comes_back(p):
     wire = p.box["a"].namespace
     wire.ip("link set sync down")
     net.eventually(lambda: not p.link("a")["connected"] and not p.link("b")["connected"], 15, what="silence is noticed")
-    sessions = Sessions(p, PORT + 5, 3)
+    sessions = sessions_of(p, PORT + 5, 3)
     try:
         wire.ip("link set sync up")
         p.await_link()
