@@ -1,6 +1,8 @@
 #include "control/connection.h"
 
+#include "control/charon.h"
 #include "control/daemon.h"
+#include "control/ha.h"
 
 /* ---- counting ------------------------------------------------------------------------- */
 
@@ -43,9 +45,20 @@ status_of(const struct connection_state *s)
 	return s->ike && s->ike->established_ns == 0 ? CONNECTION_CONNECTING : CONNECTION_NOT_CONNECTED;
 }
 
+static bool
+is_standby(const struct daemon *d, uint32_t connection)
+{
+	const struct ike_item *item = d->charon ? ike_conf_find(charon_conf(d->charon), IKE_CONN,
+							  d->world->config->connections[connection].name)
+						: NULL;
+
+	return item && item->shared && !ha_is_primary(d);
+}
+
 static void
 negotiated(const struct daemon *d, uint32_t connection, struct connection_state *s)
 {
+	s->standby = is_standby(d, connection);
 	s->service = ike_store_synced(d->ike);
 	s->bytes_in = s->ike->bytes_in;
 	s->bytes_out = s->ike->bytes_out;

@@ -18,6 +18,7 @@ struct connection_state {
 	bool here;                    /* an end of its tunnel is on an uplink of this appliance */
 	bool circuit;                 /* it is of ExpressRoute, and a link of it ends here */
 	bool service;                 /* nothing negotiates its keys, or who does is there */
+	bool standby;                 /* the pair's primary starts it, which is not this node */
 	uint16_t uplink_port;         /* when here */
 	const struct ike_status *ike; /* NULL: not negotiated here */
 	struct ip_addr local, remote; /* family 0: not known */

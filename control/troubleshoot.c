@@ -20,6 +20,9 @@ const struct diagnosis diagnosis_cpu = {"GatewayCPUUsageExceeded", NULL,
 static const struct diagnosis waiting = {"ConnectionsNotConnected", NULL,
 	"nothing was heard of the peer yet, and nothing went wrong",
 	"if it lasts: does the peer begin, and with this address?"};
+static const struct diagnosis standby = {"ConnectionsNotConnected", "Standby",
+	"this node of a pair is not primary, and the primary starts the connection",
+	"look there; who it is says: isthmus ha show"};
 static const struct diagnosis by_hand = {"ConnectionsNotConnected", "KeysGivenByHand",
 	"the security associations given by hand are missing or used up",
 	"give new ones: isthmus sa list says their state"};
@@ -150,6 +153,8 @@ troubleshoot_connection(
 		return of_connected(s, evidence, n);
 	if (!s->ike)
 		return &by_hand;
+	if (s->standby)
+		return &standby;
 	for (size_t i = 0; i < n; i++)
 		if (!is_sign(evidence[i]->fault))
 			return meaning(evidence[i], v1, evidence, n);

@@ -68,6 +68,18 @@ state_comes_first(void **unused)
 	SAYS("ConnectionNotConfiguredOnGateway", "");
 }
 
+/* What it heard of peers in its time as primary is history. */
+static void
+a_standby_is_not_connected(void **unused)
+{
+	(void)unused;
+	happened(IKE_FAULT_DEAD_PEER, 5);
+	state.standby = true;
+	SAYS("ConnectionsNotConnected", "Standby");
+	state.service = false;
+	SAYS("ServiceNotRunning", "");
+}
+
 static void
 every_fault_has_its_id(void **unused)
 {
@@ -209,6 +221,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(state_comes_first, begin),
+		cmocka_unit_test_setup(a_standby_is_not_connected, begin),
 		cmocka_unit_test_setup(every_fault_has_its_id, begin),
 		cmocka_unit_test_setup(the_newest_cause_counts, begin),
 		cmocka_unit_test_setup(the_oldest_falls_out, begin),
