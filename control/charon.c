@@ -19,6 +19,7 @@
 #define RETRY_FIRST_NS SECOND_NS
 #define RETRY_MAX_NS (30 * SECOND_NS)
 #define SILENT_MAX_NS (60 * SECOND_NS)
+#define MOVING_NS (SECOND_NS / 5)
 
 static const char *const events[] = {"ike-updown", "child-updown", "ike-rekey", "child-rekey", "list-sa", NULL};
 
@@ -78,6 +79,39 @@ revoked_apply(struct charon *c)
 	c->revoked = NULL;
 }
 
+/* ---- connections from addresses that other nodes have, too ------------------------------ */
+
+/* This node became primary. Nobody else has a reason to start: not even the patient waits longer than routers need to
+ * send the answers here. */
+static void
+take(struct charon *c)
+{
+	for (uint32_t i = 0; i < c->n_watches; i++) {
+		if (!c->watch[i].item->shared)
+			continue;
+		c->watch[i].pause_ns = SECOND_NS;
+		c->watch[i].due_ns = clock_boot_ns() + MOVING_NS;
+	}
+}
+
+/* Ends what a peer may not know any more. It is not waited for its answer, nor for one to what was asked before: both
+ * go where its newest tunnel is. */
+static void
+renew(struct charon *c)
+{
+	for (uint32_t i = 0; c->wanted && i < c->wanted->n; i++) {
+		const struct ike_item *item = &c->wanted->item[i];
+		struct vici_message m = {0};
+
+		if (item->kind != IKE_CONN || !item->shared)
+			continue;
+		vici_text(&m, "ike", "%s", item->name);
+		vici_text(&m, "force", "yes");
+		vici_text(&m, "timeout", "-1");
+		vici_request(c->vici, "terminate", &m, NULL, NULL);
+	}
+}
+
 /* ---- what vici and the process say ----------------------------------------------------- */
 
 /* Answers come in the order of the requests. */
@@ -107,8 +141,10 @@ on_up(void *context)
 		revoked_apply(c);
 	}
 	vici_request(c->vici, "version", NULL, on_loaded, c);
-	c->fresh = false;
 	charon_watch_connected(c);
+	if (c->renew && !c->fresh)
+		renew(c);
+	c->fresh = c->renew = false;
 	if (c->hooks.up)
 		c->hooks.up(c->hooks.context);
 }
@@ -425,13 +461,13 @@ charon_reset(struct charon *c, const char *name)
 void
 charon_role(struct charon *c, bool primary, bool anew)
 {
+	if (primary && c->standby)
+		take(c);
 	c->standby = !primary;
-	for (uint32_t i = 0; primary && i < c->n_watches; i++)
-		if (c->watch[i].item->shared)
-			charon_watch_hurry(&c->watch[i]);
-	for (uint32_t i = 0; anew && c->wanted && i < c->wanted->n; i++)
-		if (c->wanted->item[i].kind == IKE_CONN && c->wanted->item[i].shared)
-			charon_reset(c, c->wanted->item[i].name);
+	if (primary && anew && vici_connected(c->vici))
+		renew(c);
+	else if (primary && anew)
+		c->renew = true;
 }
 
 const struct ike_conf *

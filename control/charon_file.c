@@ -56,6 +56,7 @@ settings_write(FILE *to, const struct cfg_ike_daemon_config *c, const char *revo
 		    "\tikesa_table_size = 16384\n"
 		    "\tikesa_table_segments = 64\n"
 		    "\tdelete_rekeyed_delay = 5\n"
+		    "\tinterfaces_ignore = vip-primary, vip-standby, vip-drained\n" /* roles are no moves */
 		    "\tretransmit_timeout = 1.5\n"
 		    "\tretransmit_base = 1.5\n");
 	if (c->retransmit_tries)

@@ -32,6 +32,7 @@ struct charon {
 	bool ready;   /* it knows what it was told, or was there before us */
 	bool leaving; /* it ends because we do */
 	bool standby; /* shared connections are started by another node */
+	bool renew;   /* and are ended before, once vici is connected to a charon that is not fresh */
 	uint64_t retry_ns, retry_at_ns;
 	uint64_t silent_ns; /* since then it has not answered */
 

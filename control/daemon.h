@@ -60,7 +60,7 @@ struct daemon {
 	struct loop loop;
 	struct api *api;
 	struct leasing *leasing;       /* NULL: no high availability */
-	uint64_t primary_epoch;        /* of our last time as primary; 0: there was none */
+	uint64_t primary_epoch;        /* of our last time as primary; 0: there was none, or no lease */
 	struct vip *vip;               /* NULL: no virtual addresses */
 	uint64_t vip_again_ns;         /* they could not be set: the next try; 0: they are */
 	struct state_link *state;      /* to the other node; NULL: there is none */

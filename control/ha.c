@@ -78,7 +78,8 @@ static void
 became(void *daemon, uint64_t epoch)
 {
 	struct daemon *d = daemon;
-	bool anew = d->primary_epoch != 0 && d->primary_epoch != epoch;
+	/* the first time, too: a charon that outlived its isthmusd may have tunnels from before another's time */
+	bool anew = d->primary_epoch != epoch;
 
 	d->primary_epoch = epoch;
 	dataplane_announce_addresses(d->dp);

@@ -160,7 +160,8 @@ static void
 conn_add(struct ike_item *item, const struct cfg_connection *x, const struct ends *e)
 {
 	const struct ike_offer offer = offer_of(x);
-	bool mobike = x->ike.mobike && !offer.ikev1;
+	/* of a shared address the peer is told no others: they are one node's */
+	bool mobike = x->ike.mobike && !offer.ikev1 && !item->shared;
 	struct vici_message *m = &item->message;
 
 	vici_text(m, "version", "%d", offer.ikev1 ? 1 : 2);

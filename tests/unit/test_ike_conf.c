@@ -5,8 +5,9 @@
 
 #define SECRET "S3cr3t-of-the-test"
 
-/* One connection; more: further keys of it, in braces of JSON. */
-#define SITE(more)                                                                                                     \
+/* One connection; more: further keys of it, in braces of JSON; addresses: of the uplink; own: more of `appliance`. */
+#define SITE(more) SITE_OF(more, "192.0.2.1/24", "")
+#define SITE_OF(more, addresses, own)                                                                                  \
 	"{virtualNetworks: [{name: v, location: x, addressSpace: {addressPrefixes: [10.1.0.0/16]},"                    \
 	" subnets: [{name: GatewaySubnet, addressPrefix: 10.1.255.0/27}]}],"                                           \
 	" publicIPAddresses: [{name: here, ipAddress: 192.0.2.1}],"                                                    \
@@ -17,7 +18,10 @@
 	" connections: [{name: site, connectionType: IPsec, virtualNetworkGateway1: {id: gw},"                         \
 	" localNetworkGateway2: {id: a}, sharedKey: " SECRET ", " more "}],"                                           \
 	" appliance: {ports: [{name: wan, driver: \"null\"}],"                                                         \
-	" uplinks: [{name: wan, port: wan, addresses: [192.0.2.1/24]}]}}"
+	" uplinks: [{name: wan, port: wan, addresses: [" addresses "]}]" own "}}"
+#define PAIR                                                                                                           \
+	", highAvailability: {lease: {kind: static}, virtualAddresses: [192.0.2.1/32], asn: 65001,"                    \
+	" routers: [{name: r, address: 203.0.113.1, asn: 65002}]}"
 
 static const char golden[] = "# load-shared isthmus-psk-site\n"
 			     "id = isthmus-psk-site\n"
@@ -211,6 +215,15 @@ lives(void **state)
 	SAYS(SITE("connectionProtocol: IKEv1"), "version = 1", "!esn", "mobike = no", "!::/0");
 }
 
+/* The peer is told of no address that is one node's. */
+static void
+a_shared_address_does_not_move(void **state)
+{
+	(void)state;
+	SAYS(SITE("routingWeight: 1"), "mobike = yes");
+	SAYS(SITE_OF("routingWeight: 1", "203.0.113.2/24, 192.0.2.1/32", PAIR), "\t\t192.0.2.1\n", "mobike = no");
+}
+
 int
 main(void)
 {
@@ -221,6 +234,7 @@ main(void)
 		cmocka_unit_test(who_starts),
 		cmocka_unit_test(tunnels_side_by_side_differ),
 		cmocka_unit_test(lives),
+		cmocka_unit_test(a_shared_address_does_not_move),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
