@@ -7,7 +7,7 @@ SUITES  ?=
 PYTHON  := /usr/bin/python3
 MESON   := $(shell command -v /usr/bin/meson || echo meson)
 
-.PHONY: all help demo test bench bench-rfc2544 fuzz lint format install clean prerequisites
+.PHONY: all help demo test bench bench-rfc2544 bench-ha fuzz lint format install clean prerequisites
 
 PLUGIN = libstrongswan-kernel-isthmus.so
 
@@ -32,6 +32,7 @@ help:
 	@echo '                      JSON=FILE to keep it, COMPARE=FILE with what was kept'
 	@echo 'make bench-rfc2544    no-drop rate over memif (root); SCENES="forward tunnel", OPTIONS="seconds=10 loss=0.0001",'
 	@echo '                      JSON=FILE'
+	@echo 'make bench-ha         what failures of a pair cost, in ms (root); TRIALS=20, JSON=FILE'
 	@echo 'make fuzz             each fuzz target for SECONDS=$(SECONDS)'
 	@echo 'make lint             layer rules, format, sizes, scripts, man pages'
 	@echo 'make format           clang-format all C files in place'
@@ -58,6 +59,10 @@ bench: prerequisites
 bench-rfc2544: prerequisites
 	@$(MAKE) --no-print-directory all
 	@ISTHMUS_BUILD=$(abspath $(BUILD)) $(PYTHON) tests/bench/pktgen/rfc2544.py $(SCENES) $(if $(JSON),--json $(JSON)) $(OPTIONS:%=--option %)
+
+bench-ha: prerequisites
+	@$(MAKE) --no-print-directory all
+	@ISTHMUS_BUILD=$(abspath $(BUILD)) $(PYTHON) tests/bench/ha_failover.py $(if $(TRIALS),--trials $(TRIALS)) $(if $(JSON),--json $(JSON))
 
 fuzz: prerequisites
 	@tests/fuzz/run.sh $(SECONDS)
