@@ -42,6 +42,7 @@ def copied(folder):
     """Examples name files of mode 0600, which a source tree cannot keep: copies stand beside them."""
     for name in ("psk", "ann.password", "bob.password"):
         pki.write(folder, name, b"Known to nobody else\n")
+    pki.write(folder, "node-key", b"0123456789abcdef" * 4 + b"\n")
     gateway = pki.Authority("Example gateways CA").issue("gateway", names=["vpn.example.com"], server=True)
     pki.write(folder, "gateway.pem", gateway.pem)
     pki.write(folder, "gateway.key", gateway.key)

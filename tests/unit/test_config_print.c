@@ -106,6 +106,7 @@ enter_folder(void **state)
 			copy_example(entry->d_name);
 	closedir(dir);
 	write_file("psk", "Known to nobody else\n", 21, 0600);
+	write_file("node-key", "0123456789abcdef0123456789abcdef\n", 33, 0600);
 	return 0;
 }
 
