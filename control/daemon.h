@@ -11,6 +11,7 @@
 #include "control/rates.h"
 #include "control/show.h"
 #include "control/trace_session.h"
+#include "control/worker_watch.h"
 #include "control/world.h"
 
 #include <time.h>
@@ -59,8 +60,12 @@ struct daemon {
 	struct loop_source builder_source;
 	struct loop loop;
 	struct api *api;
-	struct leasing *leasing;       /* NULL: no high availability */
-	uint64_t primary_epoch;        /* of our last time as primary; 0: there was none, or no lease */
+	struct leasing *leasing; /* NULL: no high availability */
+	uint64_t primary_epoch;  /* of our last time as primary; 0: there was none, or no lease */
+	bool drained;            /* by the operator */
+	struct worker_watch workers;
+	uint32_t stuck;                /* of them do not turn: drained until they do */
+	uint64_t turned_ns;            /* since then all do */
 	struct vip *vip;               /* NULL: no virtual addresses */
 	uint64_t vip_again_ns;         /* they could not be set: the next try; 0: they are */
 	struct state_link *state;      /* to the other node; NULL: there is none */

@@ -107,6 +107,37 @@ ha_fence(struct daemon *d)
 		dataplane_share_addresses(d->dp, &never);
 }
 
+/* ---- workers that do not turn ---------------------------------------------------------- */
+
+#define TURNING_NS (5 * SECOND_NS) /* before they are trusted again */
+
+static void
+workers_look(struct daemon *d, uint64_t now_ns)
+{
+	uint32_t stuck = worker_watch_look(&d->workers, d->dp, now_ns);
+	char error[256] = "";
+
+	if (stuck > 0)
+		d->turned_ns = now_ns;
+	if (stuck > 0 && d->stuck == 0) {
+		log_error("ha", "%u workers do not turn: this node is drained until they do", stuck);
+		leasing_drain(d->leasing);
+		vip_follow(d);
+	}
+	if (stuck > 0)
+		d->stuck = stuck;
+	if (d->stuck == 0 || now_ns - d->turned_ns < TURNING_NS)
+		return;
+	if (!d->drained && leasing_resume(d->leasing, error, sizeof(error)) != 0) {
+		log_error("ha", "drained since workers did not turn, and the lease cannot be asked: %s", error);
+		d->turned_ns = now_ns;
+		return;
+	}
+	d->stuck = 0;
+	vip_follow(d);
+	log_notice("ha", "workers turn again");
+}
+
 /* ---- the module ----------------------------------------------------------------------- */
 
 int
@@ -154,6 +185,7 @@ ha_tick(struct daemon *d, uint64_t now_ns)
 	if (!d->leasing)
 		return;
 	leasing_tick(d->leasing, now_ns);
+	workers_look(d, now_ns);
 	if (d->state && now_ns >= d->neighbours_ns) {
 		state_link_neighbours(d->state);
 		d->neighbours_ns = now_ns + NEIGHBOURS_NS;
@@ -203,6 +235,7 @@ drain_ha(struct daemon *d, const struct request *r, struct failure *f)
 {
 	if (!d->leasing)
 		return not_configured(f);
+	d->drained = true;
 	leasing_drain(d->leasing);
 	vip_follow(d);
 	log_notice("ha", "drained: this node is not primary until it resumes");
@@ -216,8 +249,9 @@ resume_ha(struct daemon *d, const struct request *r, struct failure *f)
 
 	if (!d->leasing)
 		return not_configured(f);
-	if (leasing_resume(d->leasing, error, sizeof(error)) != 0)
+	if (d->stuck == 0 && leasing_resume(d->leasing, error, sizeof(error)) != 0)
 		return failure_set(f, "LeaseUnavailable", "it stays drained: %.200s", error);
+	d->drained = false;
 	vip_follow(d);
 	log_notice("ha", "resumed");
 	return show_ha(d, r, f);

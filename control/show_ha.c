@@ -77,6 +77,7 @@ show_ha(struct daemon *d, const struct request *r, struct failure *f)
 	json_object_set_new(o, "kind", json_string(s.kind));
 	json_object_set_new(o, "exclusive", json_boolean(s.exclusive));
 	json_object_set_new(o, "drained", json_boolean(s.drained));
+	json_object_set_new(o, "stuckWorkers", json_integer(d->stuck));
 	json_object_set_new(o, "virtualAddresses", addresses_json(ha));
 	json_object_set_new(o, "advertisedAs",
 		ha->addresses.n > 0 && d->vip_again_ns == 0 ? json_string(level_word[ha_level(d)]) : json_null());

@@ -24,7 +24,7 @@ ADDRESS = {"a": "192.0.2.2", "b": "192.0.2.6"}
 ROUTER = {"a": "192.0.2.1", "b": "192.0.2.5"}
 ADDRESS6 = {"a": "2001:db8:a::2", "b": "2001:db8:b::2"}
 ROUTER6 = {"a": "2001:db8:a::1", "b": "2001:db8:b::1"}
-BFD_MS, BFD_MULTIPLIER = 100, 3
+BFD_MS, BFD_MULTIPLIER = 300, 3  # what cores that are shared keep up with
 
 
 class Router:

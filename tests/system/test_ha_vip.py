@@ -50,9 +50,11 @@ def one_that_resumes_is_standby(p):
     assert lost == 0, f"{lost} lost"
     assert p.primary() == "b" and not p.show("a")["drained"]
     # and takes the role when it is free
-    lost, _ = p.interrupted(lambda: (p.box["b"].ask("ha drain"), p.await_routes("a", "b")))
-    assert lost == 0 and p.primary() == "a", lost
-    p.box["b"].ask("ha resume")
+    try:
+        lost, _ = p.interrupted(lambda: (p.box["b"].ask("ha drain"), p.await_routes("a", "b")))
+        assert lost == 0 and p.primary() == "a", lost
+    finally:
+        p.box["b"].ask("ha resume")
     net.eventually(lambda: len(p.router.routes().get("b", [])) == 1 + PREPENDS, what="b is standby again")
 
 
@@ -82,9 +84,12 @@ def a_worker_that_hangs_is_left(p):
     with contextlib.ExitStack() as held:
         lost, seconds = p.interrupted(lambda: (
             held.enter_context(frozen(thread(p.box[node].process.pid, "worker"))), p.await_routes(p.other(node))))
+        assert net.eventually(lambda: p.primary() == p.other(node), what="the role is given away")
+        assert p.show(node)["stuckWorkers"] == 1 and p.show(node)["drained"], p.show(node)
     print(f"# {lost} lost in {seconds:.3f} s")
     assert seconds < BOUND_S, seconds
-    p.await_routes(node, p.other(node))
+    p.await_routes(p.other(node), node)
+    net.eventually(lambda: not p.show(node)["drained"] and p.show(node)["stuckWorkers"] == 0, 15, what="it is trusted again")
 
 
 def a_cut_link_is_left(p):
