@@ -20,6 +20,7 @@ import sys
 sys.path[:0] = [os.path.dirname(os.path.dirname(os.path.abspath(__file__)))]
 
 import tempfile
+import threading
 import time
 
 from lib import net
@@ -27,6 +28,34 @@ from lib.etcd import Etcd
 from lib.pair import DURATION_S
 from lib.processes import frozen, thread
 from lib.vip_pair import BFD_MULTIPLIER, VipPair
+
+
+class Starvation:
+    """Whether the first thread of a process, control's, was ready to run and did not for half of a time."""
+
+    def __init__(self, pid, window_s):
+        self.path, self.window_s, self.seen = f"/proc/{pid}/schedstat", window_s, False
+        self.end = threading.Event()
+        self.thread = threading.Thread(target=self._watch, daemon=True)
+
+    def _waited_s(self):
+        with open(self.path, encoding="utf-8") as file:
+            return int(file.read().split()[1]) / 1e9
+
+    def _watch(self):
+        before = self._waited_s()
+        while not self.end.wait(self.window_s / 2):
+            now = self._waited_s()
+            self.seen |= now - before > self.window_s / 4
+            before = now
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.end.set()
+        self.thread.join()
 
 
 class Trial:
@@ -172,20 +201,23 @@ def text(values, form="6.0f"):
 
 def measure(pair, kind, options):
     """A row: of each trial what was lost, for how long, and when the role had moved."""
-    lost, outage_ms, role_ms = [], [], []
+    lost, outage_ms, role_ms, starved = [], [], [], 0
     for _ in range(options.trials):
         pair.ready()
         trial = kind(pair)
+        lives = Starvation(pair.box[trial.other].process.pid, pair.bfd_ms * BFD_MULTIPLIER / 1000)
         try:
-            n, seconds = pair.interrupted(trial.happen, options.rate)
+            with lives:
+                n, seconds = pair.interrupted(trial.happen, options.rate)
         finally:
             trial.mend()
+        starved += lives.seen
         lost.append(n)
         outage_ms.append(seconds * 1000)
         if trial.took is not None:
             role_ms.append(trial.took * 1000)
-    return {"fault": kind.__name__.lower(), "planned": kind.planned, "trials": options.trials, "lost": span(lost),
-            "outageMs": span(outage_ms), "roleMs": span(role_ms)}
+    return {"fault": kind.__name__.lower(), "planned": kind.planned, "trials": options.trials, "starved": starved,
+            "lost": span(lost), "outageMs": span(outage_ms), "roleMs": span(role_ms)}
 
 
 def rows(options):
@@ -215,12 +247,14 @@ def main():
     options.bfd = [int(ms) for ms in options.bfd]
     options.faults = [FAULTS[name] for name in options.faults]
     print(f"{options.trials} trials of each, {options.rate} echo requests a second, a lease of {DURATION_S} s; "
-          f"least, median, most\n{'lease':6}{'BFD':10}{'fault':28}{'echoes lost':>20}{'outage ms':>24}{'role ms':>24}")
+          f"least, median, most\n{'lease':6}{'BFD':10}{'fault':28}{'echoes lost':>20}{'outage ms':>24}{'role ms':>24}"
+          f"  starved")
     found = []
     for row in rows(options):
         found.append(row)
         print(f"{row['lease']:6}{BFD.format(row['bfdMs']):10}{FAULTS[row['fault']].__doc__:28}"
-              f"{text(row['lost']):>20}{text(row['outageMs']):>24}{text(row['roleMs']):>24}", flush=True)
+              f"{text(row['lost']):>20}{text(row['outageMs']):>24}{text(row['roleMs']):>24}{row['starved']:9}",
+              flush=True)
     if options.json:
         with open(options.json, "w", encoding="utf-8") as file:
             json.dump({"rate": options.rate, "rows": found}, file, indent=1)
