@@ -3,6 +3,7 @@
 
 #include "control/api.h"
 #include "control/builder.h"
+#include "control/fitness.h"
 #include "control/gateway_nets.h"
 #include "control/local_uplinks.h"
 #include "control/ike_store.h"
@@ -11,7 +12,6 @@
 #include "control/rates.h"
 #include "control/show.h"
 #include "control/trace_session.h"
-#include "control/worker_watch.h"
 #include "control/world.h"
 
 #include <time.h>
@@ -63,9 +63,9 @@ struct daemon {
 	struct leasing *leasing; /* NULL: no high availability */
 	uint64_t primary_epoch;  /* of our last time as primary; 0: there was none, or no lease */
 	bool drained;            /* by the operator */
-	struct worker_watch workers;
-	uint32_t stuck;                /* of them do not turn: drained until they do */
-	uint64_t turned_ns;            /* since then all do */
+	struct fitness fitness;
+	const char *unfit;             /* why it is drained by itself; NULL: it is not */
+	uint64_t fit_ns;               /* since then it is fit */
 	struct vip *vip;               /* NULL: no virtual addresses */
 	uint64_t vip_again_ns;         /* they could not be set: the next try; 0: they are */
 	struct state_link *state;      /* to the other node; NULL: there is none */

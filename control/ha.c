@@ -107,35 +107,41 @@ ha_fence(struct daemon *d)
 		dataplane_share_addresses(d->dp, &never);
 }
 
-/* ---- workers that do not turn ---------------------------------------------------------- */
+/* ---- a node that is not fit ----------------------------------------------------------- */
 
-#define TURNING_NS (5 * SECOND_NS) /* before they are trusted again */
+#define TRUSTED_NS (5 * SECOND_NS) /* so long fit before it is again */
 
 static void
-workers_look(struct daemon *d, uint64_t now_ns)
+unfit(struct daemon *d, const char *why)
 {
-	uint32_t stuck = worker_watch_look(&d->workers, d->dp, now_ns);
+	if (!d->unfit) {
+		log_error("ha", "%s: this node is drained until that is over", why);
+		leasing_drain(d->leasing);
+	}
+	d->unfit = why;
+	vip_follow(d);
+}
+
+static void
+fitness_follow(struct daemon *d, uint64_t now_ns)
+{
+	const char *why = fitness_look(d, now_ns);
 	char error[256] = "";
 
-	if (stuck > 0)
-		d->turned_ns = now_ns;
-	if (stuck > 0 && d->stuck == 0) {
-		log_error("ha", "%u workers do not turn: this node is drained until they do", stuck);
-		leasing_drain(d->leasing);
-		vip_follow(d);
-	}
-	if (stuck > 0)
-		d->stuck = stuck;
-	if (d->stuck == 0 || now_ns - d->turned_ns < TURNING_NS)
+	if (why)
+		d->fit_ns = now_ns;
+	if (why && why != d->unfit)
+		unfit(d, why);
+	if (!d->unfit || now_ns - d->fit_ns < TRUSTED_NS)
 		return;
 	if (!d->drained && leasing_resume(d->leasing, error, sizeof(error)) != 0) {
-		log_error("ha", "drained since workers did not turn, and the lease cannot be asked: %s", error);
-		d->turned_ns = now_ns;
+		log_error("ha", "drained, and the lease cannot be asked: %s", error);
+		d->fit_ns = now_ns;
 		return;
 	}
-	d->stuck = 0;
+	d->unfit = NULL;
 	vip_follow(d);
-	log_notice("ha", "workers turn again");
+	log_notice("ha", "fit again");
 }
 
 /* ---- the module ----------------------------------------------------------------------- */
@@ -185,7 +191,7 @@ ha_tick(struct daemon *d, uint64_t now_ns)
 	if (!d->leasing)
 		return;
 	leasing_tick(d->leasing, now_ns);
-	workers_look(d, now_ns);
+	fitness_follow(d, now_ns);
 	if (d->state && now_ns >= d->neighbours_ns) {
 		state_link_neighbours(d->state);
 		d->neighbours_ns = now_ns + NEIGHBOURS_NS;
@@ -249,7 +255,7 @@ resume_ha(struct daemon *d, const struct request *r, struct failure *f)
 
 	if (!d->leasing)
 		return not_configured(f);
-	if (d->stuck == 0 && leasing_resume(d->leasing, error, sizeof(error)) != 0)
+	if (!d->unfit && leasing_resume(d->leasing, error, sizeof(error)) != 0)
 		return failure_set(f, "LeaseUnavailable", "it stays drained: %.200s", error);
 	d->drained = false;
 	vip_follow(d);

@@ -47,6 +47,7 @@ peer_json(struct state_link *l)
 	state_link_status(l, &s);
 	json_object_set_new(o, "connected", json_boolean(s.connected));
 	json_object_set_new(o, "node", text_or_null(s.node));
+	json_object_set_new(o, "reachesRouters", s.connected ? json_boolean(s.reaches) : json_null());
 	json_object_set_new(o, "connectedSeconds",
 		s.connected ? json_integer((json_int_t)((clock_boot_ns() - s.since_ns) / SECOND)) : json_null());
 	json_object_set_new(o, "connections", json_integer((json_int_t)s.connections));
@@ -77,7 +78,7 @@ show_ha(struct daemon *d, const struct request *r, struct failure *f)
 	json_object_set_new(o, "kind", json_string(s.kind));
 	json_object_set_new(o, "exclusive", json_boolean(s.exclusive));
 	json_object_set_new(o, "drained", json_boolean(s.drained));
-	json_object_set_new(o, "stuckWorkers", json_integer(d->stuck));
+	json_object_set_new(o, "unfit", d->unfit ? json_string(d->unfit) : json_null());
 	json_object_set_new(o, "virtualAddresses", addresses_json(ha));
 	json_object_set_new(o, "advertisedAs",
 		ha->addresses.n > 0 && d->vip_again_ns == 0 ? json_string(level_word[ha_level(d)]) : json_null());

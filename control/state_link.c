@@ -46,11 +46,11 @@ struct state_link {
 	struct dataplane *dp;
 	int wake;
 	pthread_t thread;
-	atomic_bool stop;
+	atomic_bool stop, reaches;
 
 	/* the thread's */
 	int listener;
-	uint64_t retry_ns, look_ns;
+	uint64_t retry_ns, look_ns, alive_ns; /* what is due then */
 	struct state_flows *flows;
 	struct mailbox sending;
 	struct wire *now, *next; /* in use; not greeted yet */
@@ -89,6 +89,7 @@ told(struct state_link *l)
 {
 	pthread_mutex_lock(&l->lock);
 	l->status.connected = l->now->greeted;
+	l->status.reaches = l->now->greeted && l->now->reaches;
 	state_flows_count(l->flows, &l->status.flows);
 	pthread_mutex_unlock(&l->lock);
 }
@@ -116,7 +117,7 @@ promote(struct state_link *l)
 	l->next = l->now;
 	l->now = w;
 	state_flows_restart(l->flows);
-	l->look_ns = 0;
+	l->look_ns = l->alive_ns = 0;
 	pthread_mutex_lock(&l->lock);
 	l->status.connected = true;
 	l->status.connections++;
@@ -157,6 +158,15 @@ neighbour_heard(void *link, const struct state_neighbour *n)
 	pthread_mutex_unlock(&l->lock);
 }
 
+/* Also at once when what it says is new. */
+static void
+alive_fill(struct state_link *l, struct wire *w)
+{
+	*state_frame_begin(w->out, STATE_ALIVE, 1) = atomic_load_explicit(&l->reaches, memory_order_relaxed);
+	w->out_n = STATE_HEADER + 1;
+	l->alive_ns = clock_boot_ns() + ALIVE_NS;
+}
+
 /* Nothing waits to be sent: what is new goes out, or a sign of life. */
 static void
 collect(struct state_link *l, struct wire *w, uint64_t now_ns)
@@ -166,6 +176,10 @@ collect(struct state_link *l, struct wire *w, uint64_t now_ns)
 	if (w->out_at < w->out_n || !w->greeted)
 		return;
 	w->out_n = w->out_at = 0;
+	if (now_ns >= l->alive_ns) {
+		alive_fill(l, w);
+		return;
+	}
 	if (now_ns >= l->look_ns) {
 		w->out_n = state_flows_fill(l->flows, w->out, &round);
 		if (round)
@@ -173,10 +187,6 @@ collect(struct state_link *l, struct wire *w, uint64_t now_ns)
 	}
 	if (w->out_n == 0)
 		w->out_n = neighbours_fill(l, w->out);
-	if (w->out_n == 0 && now_ns - w->said_ns >= ALIVE_NS) {
-		state_frame_begin(w->out, STATE_ALIVE, 0);
-		w->out_n = STATE_HEADER;
-	}
 }
 
 /* What has come, and what there is to say. */
@@ -370,6 +380,12 @@ state_link_neighbours(struct state_link *l)
 		dataplane_neighbour_heard(l->dp, l->in.of[i].iface, &l->in.of[i].address, &l->in.of[i].mac);
 	l->in.n = 0;
 	pthread_mutex_unlock(&l->lock);
+}
+
+void
+state_link_reaches(struct state_link *l, bool reaches)
+{
+	atomic_store_explicit(&l->reaches, reaches, memory_order_relaxed);
 }
 
 void

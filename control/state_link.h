@@ -14,6 +14,7 @@ struct state_link;
 
 struct state_link_status {
 	bool connected;
+	bool reaches;      /* the other one has a session with a router; false where nobody knows */
 	char node[64];     /* the other one, as it calls itself; "" before it did */
 	uint64_t since_ns; /* CLOCK_BOOTTIME; of connected */
 	uint64_t connections;
@@ -26,6 +27,8 @@ int state_link_start(const struct cfg_ha *ha, struct dataplane *dp, struct names
 	char *error, size_t n);
 /* Every now and then: what the dataplane has found goes to the other node, and what that one has found comes in. */
 void state_link_neighbours(struct state_link *l);
+/* This node has a session with a router: the other one is told. */
+void state_link_reaches(struct state_link *l, bool reaches);
 /* Another world was published. */
 void state_link_world(struct state_link *l, const struct world *w);
 void state_link_status(struct state_link *l, struct state_link_status *s);

@@ -29,7 +29,7 @@ wire_open(struct wire *w, struct state_tls *tls, int fd, bool client, bool conne
 	wire_close(w);
 	w->connecting = connecting;
 	w->since_ns = w->heard_ns = clock_boot_ns();
-	w->said_ns = 0;
+	w->reaches = false;
 	w->in_n = w->out_n = w->out_at = 0;
 	w->node[0] = '\0';
 	w->session = state_session_open(tls, fd, client);
@@ -186,7 +186,10 @@ frame_take(struct wire *w, const char *own_node, struct state_flows *flows, cons
 		return greeting_read(w, own_node, frame + STATE_HEADER, n);
 	if (!w->greeted)
 		return -EPROTO;
-	return type == STATE_ALIVE ? 0 : state_flows_take(flows, type, frame + STATE_HEADER, n);
+	if (type != STATE_ALIVE)
+		return state_flows_take(flows, type, frame + STATE_HEADER, n);
+	w->reaches = n > 0 && frame[STATE_HEADER] != 0;
+	return 0;
 }
 
 /* Up to the greeting, or all that are whole. */
@@ -239,7 +242,6 @@ wire_say(struct wire *w)
 		if (sent <= 0)
 			return (int)sent;
 		w->out_at += (size_t)sent;
-		w->said_ns = clock_boot_ns();
 	}
 	return 0;
 }

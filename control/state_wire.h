@@ -18,9 +18,10 @@ struct wire {
 	struct state_session *session; /* NULL: none */
 	bool connecting;               /* the socket is, which asks for patience */
 	bool shaken, greeted;          /* TLS is up; the other one has said who it is */
-	uint64_t since_ns, heard_ns, said_ns;
+	uint64_t since_ns, heard_ns;
 	size_t in_n, out_n, out_at;
 	char node[NODE_MAX + 1]; /* the other one */
+	bool reaches;            /* it has said that it has a session with a router */
 	uint8_t in[WIRE_IN_MAX], out[WIRE_OUT_MAX];
 };
 

@@ -1,4 +1,4 @@
-"""A pair behind a virtual address: two nodes with a wire of their own to one router, which finds the address by BGP.
+"""A pair behind a virtual address: two nodes with a wire of their own to one router, and one between them, which finds the address by BGP.
 
     p = VipPair(lease); p.start("a", "b"); p.await_route("a")
 
@@ -15,6 +15,7 @@ import time
 from lib import net
 from lib import resources as az
 from lib.pair import Pair
+from lib.pki import write
 from lib.wire import Wire
 
 ASN, ROUTER_ASN, PREPENDS = 65010, 65001, 2
@@ -24,6 +25,8 @@ ADDRESS = {"a": "192.0.2.2", "b": "192.0.2.6"}
 ROUTER = {"a": "192.0.2.1", "b": "192.0.2.5"}
 ADDRESS6 = {"a": "2001:db8:a::2", "b": "2001:db8:b::2"}
 ROUTER6 = {"a": "2001:db8:a::1", "b": "2001:db8:b::1"}
+LINK = {"a": "10.7.0.1", "b": "10.7.0.2"}
+KEY = b"0123456789abcdef0123456789abcdef\n"
 BFD_MS, BFD_MULTIPLIER = 300, 3  # what cores that are shared keep up with
 
 
@@ -149,6 +152,10 @@ class VipPair(Pair):
         super().__init__(lease)
         self.bfd_ms = bfd_ms
         self.router = Router(tuple(self.box), self.box["a"].folder, bfd_ms)
+        net.veth(self.box["a"].namespace, "sync", self.box["b"].namespace, "sync")
+        for node, box in self.box.items():
+            box.namespace.address("sync", f"{LINK[node]}/24")
+            write(box.folder, "node.key", KEY)
         self.wire = {}
         for node, box in self.box.items():
             self.wire[node] = Wire().plug(box.namespace, "wan")
@@ -165,6 +172,7 @@ class VipPair(Pair):
         ha.update(virtualAddresses=[f"{VIP}/32", f"{VIP6}/128"], asn=ASN, standbyPrepends=PREPENDS,
                   routers=[{"name": "r4", "address": ROUTER[node], "asn": ROUTER_ASN, "bgp": bfd},
                            {"name": "r6", "address": ROUTER6[node], "asn": ROUTER_ASN, "bgp": bfd}])
+        ha["peer"] = {"localAddress": LINK[node], "address": LINK[self.other(node)], "keyFile": "node.key"}
         config["appliance"].update(ports=[az.port("wan", "wan")], uplinks=[
             az.uplink("wan", "wan", f"{ADDRESS[node]}/30", f"{VIP}/32", f"{ADDRESS6[node]}/64", f"{VIP6}/128",
                       gateway4=ROUTER[node], gateway6=ROUTER6[node])])

@@ -15,9 +15,8 @@ from lib.pair import tell
 from lib.pki import write
 from lib.sessions import Sessions
 from lib.shared_pair import GATEWAY, HOST, SUBNETS, Shared
+from lib.vip_pair import KEY, LINK
 
-LINK = {"a": "10.7.0.1", "b": "10.7.0.2"}
-KEY = b"0123456789abcdef0123456789abcdef\n"
 SESSIONS = 20
 PORT = 7000
 

@@ -85,11 +85,11 @@ def a_worker_that_hangs_is_left(p):
         lost, seconds = p.interrupted(lambda: (
             held.enter_context(frozen(thread(p.box[node].process.pid, "worker"))), p.await_routes(p.other(node))))
         assert net.eventually(lambda: p.primary() == p.other(node), what="the role is given away")
-        assert p.show(node)["stuckWorkers"] == 1 and p.show(node)["drained"], p.show(node)
+        assert p.show(node)["unfit"] == "a worker does not turn" and p.show(node)["drained"], p.show(node)
     print(f"# {lost} lost in {seconds:.3f} s")
     assert seconds < BOUND_S, seconds
     p.await_routes(p.other(node), node)
-    net.eventually(lambda: not p.show(node)["drained"] and p.show(node)["stuckWorkers"] == 0, 15, what="it is trusted again")
+    net.eventually(lambda: not p.show(node)["drained"] and p.show(node)["unfit"] is None, 15, what="it is trusted again")
 
 
 def a_cut_link_is_left(p):
@@ -97,7 +97,23 @@ def a_cut_link_is_left(p):
     lost, seconds = p.interrupted(lambda: (p.wire[node].cut(), p.await_routes(p.other(node))))
     print(f"# {lost} lost in {seconds:.3f} s")
     assert lost and seconds < BOUND_S, (lost, seconds)
+    # the other one reaches the router, and gets the role, too
+    net.eventually(lambda: p.primary() == p.other(node), what="the role is given away")
+    assert p.show(node)["unfit"] and p.show(p.other(node))["unfit"] is None, p.show(node)
     p.wire[node].join()
+    p.await_routes(p.other(node), node)
+    net.eventually(lambda: not p.show(node)["drained"], 15, what="it is trusted again")
+
+
+def a_router_that_is_nobodys_changes_no_role(p):
+    node = p.primary()
+    for wire in p.wire.values():
+        wire.cut()
+    net.eventually(lambda: not p.router.routes(), what="both are left")
+    time.sleep(3)
+    for wire in p.wire.values():
+        wire.join()
+    assert p.primary() == node and p.show(node)["unfit"] is None, p.show(node)
     p.await_routes(node, p.other(node))
 
 
@@ -132,4 +148,4 @@ def addresses_come_and_go(p):
 
 tell(VipPair, (both_tell_of_it, a_drained_node_loses_nothing, one_that_resumes_is_standby,
                a_killed_primary_is_left, a_stopped_primary_is_left, a_worker_that_hangs_is_left, a_cut_link_is_left,
-               one_that_leaves_loses_nothing, addresses_come_and_go))
+               a_router_that_is_nobodys_changes_no_role, one_that_leaves_loses_nothing, addresses_come_and_go))
