@@ -44,6 +44,17 @@ binder_mark(const struct binder *b, const void *at, struct cfg_mark otherwise)
 	return otherwise;
 }
 
+void
+binder_moved(struct binder *b, const void *from, size_t size, const void *to)
+{
+	for (size_t i = 0; i < b->n_marks; i++) {
+		uintptr_t at = (uintptr_t)b->marks[i].at - (uintptr_t)from;
+
+		if (at < size)
+			b->marks[i].at = (const char *)to + at;
+	}
+}
+
 uint32_t
 node_count(const struct node *n)
 {
@@ -235,6 +246,14 @@ bind_field(struct binder *b, const struct field *f, const struct node *n, void *
 	return 0;
 }
 
+/* "type": "Microsoft.Network/..." of an exported resource, whose own key of this name stands under properties. */
+static bool
+is_resource_type(const struct schema *s, const struct node *key, const struct node *value)
+{
+	return s->resource && strcmp(key->text, "type") == 0 && value->kind == NODE_SCALAR &&
+	       strncasecmp(value->text, "Microsoft.", strlen("Microsoft.")) == 0;
+}
+
 static int
 bind_keys(struct binder *b, const struct schema *s, const struct node *n, void *object, uint64_t *seen, bool properties)
 {
@@ -252,7 +271,8 @@ bind_keys(struct binder *b, const struct schema *s, const struct node *n, void *
 		} else if (f == NULL) {
 			if (!s->resource || !is_common_key(key->text))
 				unknown_key(b, s, key);
-		} else if ((node_is_null(value) && !f->null_is_text) || (f->or_empty && node_is_blank(value))) {
+		} else if ((node_is_null(value) && !f->null_is_text) || (f->or_empty && node_is_blank(value)) ||
+			   is_resource_type(s, key, value)) {
 			continue;
 		} else if (*seen & bit) {
 			config_error(b->errors, key->mark, "DuplicateKey",

@@ -61,7 +61,8 @@ struct schema {
 	size_t size;
 	void (*init)(void *object); /* defaults that are not zero */
 	bool resource;
-	bool hide; /* holds keys: values are not quoted in errors */
+	bool hide;      /* holds keys: values are not quoted in errors */
+	size_t implied; /* of a bool, not 0: objects that have it set are not printed */
 };
 
 #define MEMBER_SIZE(s, m) sizeof(((s *)0)->m)
@@ -198,6 +199,8 @@ const char *bind_quote(const struct binder *b, const struct node *n);
 int bind_mark(struct binder *b, const void *at, const struct node *n);
 /* Where the value held at this address stood, or else the given mark. */
 struct cfg_mark binder_mark(const struct binder *b, const void *at, struct cfg_mark otherwise);
+/* What was bound at `from` is at `to` now: its values keep their places in the file. */
+void binder_moved(struct binder *b, const void *from, size_t size, const void *to);
 /* A list value's items, or the value itself when it is no list. */
 uint32_t node_count(const struct node *n);
 const struct node *node_item(const struct node *n, uint32_t i);

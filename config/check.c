@@ -23,9 +23,9 @@ subnets_build(struct check *k)
 int
 config_check(struct config *c, struct binder *b)
 {
-	static int (*const checks[])(struct check *) = {kinds_build, subnets_build, check_network, check_routes,
-		check_filter, check_nics, check_gateways, check_peerings, check_connections, check_bgp, check_circuits,
-		check_sas, check_ike, check_p2s, check_appliance, check_ha, check_routers};
+	static int (*const checks[])(struct check *) = {kinds_build, check_wan, subnets_build, check_network,
+		check_routes, check_filter, check_nics, check_gateways, check_peerings, check_connections, check_bgp,
+		check_circuits, check_sas, check_ike, check_p2s, check_appliance, check_ha, check_routers};
 	struct check k = {.c = c, .b = b};
 
 	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {

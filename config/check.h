@@ -21,6 +21,7 @@ struct check {
 int config_check(struct config *c, struct binder *b);
 
 /* In order. 0 or -ENOMEM. */
+int check_wan(struct check *k);      /* resolves virtual WANs and adds what their hubs imply */
 int check_network(struct check *k);  /* address spaces, subnets */
 int check_routes(struct check *k);   /* route tables and what they ask of their subnets */
 int check_filter(struct check *k);   /* NSG rules, default rules */

@@ -83,7 +83,13 @@ check_gateway_type(struct check *k, const struct cfg_connection *c, int32_t gate
 {
 	bool express_route = c->type == CONNECTION_EXPRESS_ROUTE;
 
-	if (gateway != CFG_NONE && k->c->gateways[gateway].express_route != express_route)
+	if (gateway != CFG_NONE && k->c->gateways[gateway].implied && !c->implied)
+		config_error(k->b->errors, c->mark, "GatewayTypeNotSupported",
+			"connection '%.80s': '%.80s' is a virtual hub, whose gateways have their connections "
+			"themselves",
+			c->name, k->c->gateways[gateway].name);
+	if (gateway != CFG_NONE && k->c->gateways[gateway].hub == CFG_NONE &&
+		k->c->gateways[gateway].express_route != express_route)
 		config_error(k->b->errors, c->mark, "GatewayTypeNotSupported",
 			"connection '%.80s' needs a gateway of type %s, which '%.80s' is not", c->name,
 			express_route ? "ExpressRoute" : "Vpn", k->c->gateways[gateway].name);
@@ -188,6 +194,10 @@ check_connections(struct check *k)
 			c->policy_based = true;
 		c->circuit = reference_resolve(k, KIND_CIRCUIT, &c->circuit_ref, c->mark);
 		check_ends(k, c);
+		if (c->local_gateway != CFG_NONE && k->c->local_gateways[c->local_gateway].implied && !c->implied)
+			config_error(k->b->errors, MARK(k, &c->local_gateway_ref, c), "InvalidReference",
+				"connection '%.80s': '%.80s' is a VPN site, not a local network gateway", c->name,
+				k->c->local_gateways[c->local_gateway].name);
 		if (c->gateway1 != CFG_NONE && c->gateway2 != CFG_NONE)
 			check_spaces_apart(k, c);
 		if (c->gateway1 != CFG_NONE && c->local_gateway != CFG_NONE)

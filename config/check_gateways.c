@@ -49,7 +49,7 @@ check_types(struct check *k, const struct cfg_gateway *g)
 		config_error(k->b->errors, MARK(k, &g->limit_rate, g), "InvalidValue",
 			"gateway '%.80s' of type ExpressRoute has no limitRate: a circuit has its provider's rate",
 			g->name);
-	if (!g->express_route && g->subnet_ref != NULL && g->public_ip_refs.n == 0)
+	if (!g->express_route && g->hub == CFG_NONE && g->subnet_ref != NULL && g->public_ip_refs.n == 0)
 		config_error(k->b->errors, g->mark, "MissingKey",
 			"gateway '%.80s' of type Vpn needs a publicIPAddress in its ipConfigurations", g->name);
 	if (strcasecmp(g->vpn_type, "RouteBased") != 0 && strcasecmp(g->vpn_type, "PolicyBased") != 0)
@@ -90,6 +90,12 @@ check_place(struct check *k, struct cfg_gateway *g, int32_t index)
 		config_error(k->b->errors, MARK(k, &g->subnet_ref, g), "GatewaySubnetMissing",
 			"gateway '%.80s' stands in subnet '%.80s': it must be GatewaySubnet", g->name,
 			v->subnets[g->subnet].name);
+	if (v->implied && !g->implied) {
+		config_error(k->b->errors, MARK(k, &g->subnet_ref, g), "InvalidReference",
+			"gateway '%.80s': '%.80s' is a virtual hub, which has gateways of its own kinds", g->name,
+			v->name);
+		return;
+	}
 	place = g->express_route ? &v->express_route : &v->gateway;
 	if (*place != CFG_NONE)
 		config_error(k->b->errors, g->mark, "VnetHasGateway",

@@ -3,7 +3,7 @@
  * A gateway that is not ours (its public address is on no uplink) stands for another appliance:
  * its clients' addresses are checked, but what only the running one needs is not asked for.
  */
-#include "config/check.h"
+#include "config/check_wan.h"
 #include "config/schemas.h"
 #include "config/sku.h"
 
@@ -242,6 +242,15 @@ check_proof(struct check *k, const struct cfg_gateway *g)
 			g->name);
 }
 
+static bool
+gateway_is_ours(const struct check *k, const struct cfg_gateway *g)
+{
+	for (uint32_t i = 0; i < g->public_ip_refs.n; i++)
+		if (g->public_ips[i] != CFG_NONE && address_is_ours(k, &k->c->public_ips[g->public_ips[i]].address))
+			return true;
+	return false;
+}
+
 static int
 check_clients(struct check *k, struct cfg_gateway *g)
 {
@@ -262,18 +271,9 @@ check_clients(struct check *k, struct cfg_gateway *g)
 	if (p->n_policies > 0)
 		check_policy(k, &p->policies[0], IKE_PROFILE_DEFAULT);
 	check_dns(k, g);
-	if (g->is_ours)
+	if (gateway_is_ours(k, g))
 		check_proof(k, g);
 	return check_users(k, g);
-}
-
-static bool
-gateway_is_ours(const struct check *k, const struct cfg_gateway *g)
-{
-	for (uint32_t i = 0; i < g->public_ip_refs.n; i++)
-		if (g->public_ips[i] != CFG_NONE && address_is_ours(k, &k->c->public_ips[g->public_ips[i]].address))
-			return true;
-	return false;
 }
 
 int
@@ -283,8 +283,10 @@ check_p2s(struct check *k)
 		struct cfg_gateway *g = &k->c->gateways[i];
 
 		if (!g->express_route)
-			g->is_ours = gateway_is_ours(k, g);
+			g->is_ours |= g->hub != CFG_NONE || gateway_is_ours(k, g); /* a circuit of a hub, too */
 		check_sku(k, g);
+		if (g->hub != CFG_NONE && expand_client_routes(k, g) < 0)
+			return -ENOMEM;
 		if (check_clients(k, g) < 0)
 			return -ENOMEM;
 	}

@@ -37,6 +37,13 @@ resolve_remote(struct check *k, const struct cfg_vnet *v, struct cfg_peering *p)
 			"peering '%.80s': a virtual network cannot peer with itself", p->name);
 		p->remote = CFG_NONE;
 	}
+	if (p->remote != CFG_NONE && k->c->vnets[p->remote].implied && !p->implied) {
+		config_error(k->b->errors, MARK(k, &p->remote_ref, p), "InvalidReference",
+			"peering '%.80s': '%.80s' is a virtual hub: networks are among its "
+			"hubVirtualNetworkConnections",
+			p->name, k->c->vnets[p->remote].name);
+		p->remote = CFG_NONE;
+	}
 }
 
 static bool
@@ -62,7 +69,7 @@ remote_order(const void *a, const void *b)
 static void
 check_one_per_remote(struct check *k, const struct cfg_vnet *v)
 {
-	const struct cfg_peering *sorted[LIMIT_PEERINGS];
+	const struct cfg_peering *sorted[LIMIT_PEERINGS + 1]; /* that with a virtual hub */
 
 	for (uint32_t i = 0; i < v->n_peerings; i++)
 		sorted[i] = &v->peerings[i];
@@ -314,7 +321,8 @@ check_peerings(struct check *k)
 
 		if (names_build(k->b->arena, &names, v->peerings, v->n_peerings, sizeof(*v->peerings)) < 0)
 			return -ENOMEM;
-		names_check(k->b, &names, "peering", true);
+		if (!v->implied) /* its connections were checked */
+			names_check(k->b, &names, "peering", true);
 		for (uint32_t j = 0; j < v->n_peerings; j++)
 			resolve_remote(k, v, &v->peerings[j]);
 		check_one_per_remote(k, v);

@@ -53,6 +53,20 @@
 #define LIMIT_CIRCUITS 16        /* M, of a gateway; here of all */
 #define LIMIT_CIRCUIT_PEERINGS 3 /* M, one of each type */
 
+/* virtual WANs */
+#define LIMIT_WANS 100
+#define LIMIT_HUBS 64
+#define LIMIT_HUB_CONNECTIONS 500 /* M, virtual networks of a hub */
+#define LIMIT_HUB_TABLES 64
+#define LIMIT_HUB_LABELS 64
+#define LIMIT_HUB_ROUTES 400
+#define LIMIT_HUB_STATICS 64
+#define LIMIT_HUB_PREFIXES 256 /* of one route */
+#define LIMIT_HUB_SITES 1000   /* M, connections of a hub's VPN gateway */
+#define LIMIT_HUB_CIRCUITS 8   /* M */
+#define LIMIT_SITES 1000       /* M */
+#define LIMIT_SITE_LINKS 4     /* M */
+
 /* the appliance */
 #define LIMIT_WORKERS 64
 #define LIMIT_PORTS 64

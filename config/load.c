@@ -4,6 +4,7 @@
  * configuration and all it points to live in one arena behind struct config. Any thread.
  */
 #include "config/check.h"
+#include "config/hub_gateway.h"
 #include "config/schemas.h"
 
 #include <errno.h>
@@ -22,6 +23,7 @@ struct config_box {
 };
 
 #define RESOURCES(k, m, most, of) LIST(k, struct config, m, most, of)
+#define WAN_RESOURCES(k, m, most, of) LIST_AT(k, struct config, wan.m, wan.n_##m, most, of)
 
 static const struct field config_fields[] = {
 	RESOURCES("virtualNetworks", vnets, LIMIT_VNETS, &vnet_schema),
@@ -34,6 +36,13 @@ static const struct field config_fields[] = {
 	RESOURCES("localNetworkGateways", local_gateways, LIMIT_LOCAL_GATEWAYS, &local_gateway_schema),
 	RESOURCES("expressRouteCircuits", circuits, LIMIT_CIRCUITS, &circuit_schema),
 	RESOURCES("connections", connections, LIMIT_CONNECTIONS, &connection_schema),
+	WAN_RESOURCES("virtualWans", wans, LIMIT_WANS, &wan_schema),
+	WAN_RESOURCES("virtualHubs", hubs, LIMIT_HUBS, &hub_schema),
+	WAN_RESOURCES("vpnSites", sites, LIMIT_SITES, &site_schema),
+	WAN_RESOURCES("vpnGateways", vpn_gateways, LIMIT_HUBS, &hub_vpn_gateway_schema),
+	WAN_RESOURCES("expressRouteGateways", er_gateways, LIMIT_HUBS, &hub_er_gateway_schema),
+	WAN_RESOURCES("p2sVpnGateways", p2s_gateways, LIMIT_HUBS, &hub_p2s_gateway_schema),
+	WAN_RESOURCES("vpnServerConfigurations", server_configurations, LIMIT_HUBS, &server_configuration_schema),
 	PART_AT("appliance", struct config, appliance, &appliance_schema),
 	END_OF_FIELDS,
 };

@@ -89,7 +89,7 @@ bind_peering_addresses(struct binder *b, const struct field *f, const struct nod
 		return 0;
 	}
 	for (uint32_t i = 0; i < n->n; i++)
-		if (bind_object(b, &peering_addresses_schema, n->items[i], object) < 0)
+		if (bind_object(b, f->schema, n->items[i], object) < 0)
 			return -ENOMEM;
 	return 0;
 }
@@ -137,6 +137,53 @@ static const struct field bgp_settings_fields[] = {
 };
 
 const struct schema bgp_settings_schema = {.noun = "gateway's BGP settings", .fields = bgp_settings_fields};
+
+/* A hub's gateway has two instances in the cloud, of which the first is here. */
+static int
+bind_first_address(struct binder *b, const struct field *f, const struct node *n, void *object)
+{
+	struct cfg_bgp *bgp = object;
+	const struct node *item = n->kind == NODE_LIST && n->n > 0 ? n->items[0] : n;
+	char first[ADDRESS_TEXT_MAX] = "";
+
+	if (n->kind == NODE_LIST && (n->n == 0 || bgp->address.family != IP_NONE))
+		return 0;
+	if (item->kind == NODE_SCALAR)
+		snprintf(first, sizeof(first), "%.*s", (int)strcspn(item->text, ","), item->text);
+	if (address_parse(first, &bgp->address) < 0)
+		config_error(b->errors, item->mark, "InvalidAddress", "'%s' is an IPv4 or IPv6 address, not '%.60s'",
+			f->key, bind_quote(b, item));
+	return bind_mark(b, &bgp->address, item);
+}
+
+static const struct field hub_peering_addresses_fields[] = {
+	CUSTOM("customBgpIpAddresses", bind_custom_addresses, NULL),
+	CUSTOM("defaultBgpIpAddresses", bind_first_address, NULL),
+	IGNORED("ipconfigurationId"),
+	IGNORED("tunnelIpAddresses"),
+	END_OF_FIELDS,
+};
+
+static const struct schema hub_peering_addresses_schema = {
+	.noun = "set of BGP addresses", .fields = hub_peering_addresses_fields};
+
+static const struct field hub_bgp_settings_fields[] = {
+	ASN,
+	{.key = "bgpPeeringAddress",
+		.type = FIELD_CUSTOM,
+		.or_empty = true,
+		.bind = bind_first_address,
+		.print = print_peering_address},
+	NUMBER("peerWeight", struct cfg_bgp, peer_weight, 0, UINT32_MAX),
+	{.key = "bgpPeeringAddresses",
+		.type = FIELD_CUSTOM,
+		.schema = &hub_peering_addresses_schema,
+		.bind = bind_peering_addresses,
+		.print = print_peering_addresses},
+	END_OF_FIELDS,
+};
+
+const struct schema hub_bgp_settings_schema = {.noun = "hub gateway's BGP settings", .fields = hub_bgp_settings_fields};
 
 static const struct field bgp_peer_fields[] = {
 	ASN,

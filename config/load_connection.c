@@ -7,8 +7,8 @@
 
 static const char *const connection_words[] = {"IPsec", "Vnet2Vnet", "ExpressRoute", NULL};
 
-static const char *const mode_words[] = {"Default", "InitiatorOnly", "ResponderOnly", NULL};
-static const char *const protocol_words[] = {"IKEv2", "IKEv1", NULL};
+const char *const connection_mode_words[] = {"Default", "InitiatorOnly", "ResponderOnly", NULL};
+const char *const connection_protocol_words[] = {"IKEv2", "IKEv1", NULL};
 static const char *const authentication_words[] = {"PSK", "Certificate", NULL};
 static const char *const profile_words[] = {"default", "azure-default", NULL};
 static const char *const esn_words[] = {"auto", "off", "on", NULL};
@@ -33,7 +33,7 @@ static const struct field selector_fields[] = {
 	END_OF_FIELDS,
 };
 
-static const struct schema selector_schema = {
+const struct schema selector_schema = {
 	.noun = "traffic selector policy", .fields = selector_fields, .size = sizeof(struct cfg_selector)};
 
 /* ---- the shared key -------------------------------------------------------------- */
@@ -45,7 +45,7 @@ shared_key_refuse(struct binder *b, const struct node *n, const char *code, cons
 }
 
 /* Nothing written here is ever quoted: any text may be the key. */
-static int
+int
 bind_shared_key(struct binder *b, const struct field *f, const struct node *n, void *object)
 {
 	struct cfg_ike *ike = &((struct cfg_connection *)object)->ike;
@@ -97,7 +97,7 @@ bind_shared_key_file(struct binder *b, const struct field *f, const struct node 
 }
 
 /* The placeholder is refused when loaded. */
-static void
+void
 print_shared_key(struct json *j, const struct field *f, const void *object)
 {
 	const struct cfg_ike *ike = &((const struct cfg_connection *)object)->ike;
@@ -181,7 +181,7 @@ static const struct field connection_appliance_fields[] = {
 	END_OF_FIELDS,
 };
 
-static const struct schema connection_appliance_schema = {
+const struct schema connection_appliance_schema = {
 	.noun = "connection's appliance part", .fields = connection_appliance_fields};
 
 static const struct field connection_fields[] = {
@@ -215,8 +215,8 @@ static const struct field connection_fields[] = {
 		.bind = bind_custom_bgp_address,
 		.print = print_custom_bgp_address},
 	PART("appliance", &connection_appliance_schema),
-	WORD("connectionProtocol", struct cfg_connection, ike.protocol, protocol_words),
-	WORD("connectionMode", struct cfg_connection, ike.mode, mode_words),
+	WORD("connectionProtocol", struct cfg_connection, ike.protocol, connection_protocol_words),
+	WORD("connectionMode", struct cfg_connection, ike.mode, connection_mode_words),
 	WORD("authenticationType", struct cfg_connection, ike.authentication, authentication_words),
 	CUSTOM("sharedKey", bind_shared_key, print_shared_key),
 	LIST_AT("ipsecPolicies", struct cfg_connection, ike.policies, ike.n_policies, LIMIT_POLICIES, &policy_schema),
@@ -237,7 +237,7 @@ static const struct field connection_fields[] = {
 	END_OF_FIELDS,
 };
 
-static void
+void
 connection_init(void *object)
 {
 	struct cfg_connection *c = object;
@@ -256,4 +256,5 @@ const struct schema connection_schema = {.noun = "connection",
 	.fields = connection_fields,
 	.size = sizeof(struct cfg_connection),
 	.init = connection_init,
+	.implied = offsetof(struct cfg_connection, implied),
 	.resource = true};

@@ -201,7 +201,7 @@ gateway_init(void *object)
 
 	g->gateway_type = "Vpn";
 	g->vpn_type = "RouteBased";
-	g->vnet = g->subnet = CFG_NONE;
+	g->vnet = g->subnet = g->hub = CFG_NONE;
 	g->bgp.asn = CFG_BGP_ASN;
 }
 
@@ -209,6 +209,7 @@ const struct schema gateway_schema = {.noun = "virtual network gateway",
 	.fields = gateway_fields,
 	.size = sizeof(struct cfg_gateway),
 	.init = gateway_init,
+	.implied = offsetof(struct cfg_gateway, implied),
 	.resource = true};
 
 /* ---- local network gateways ------------------------------------------------------ */
@@ -241,4 +242,5 @@ static const struct field local_gateway_fields[] = {
 const struct schema local_gateway_schema = {.noun = "local network gateway",
 	.fields = local_gateway_fields,
 	.size = sizeof(struct cfg_local_gateway),
+	.implied = offsetof(struct cfg_local_gateway, implied),
 	.resource = true};

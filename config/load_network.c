@@ -138,6 +138,7 @@ static const struct schema peering_schema = {.noun = "peering",
 	.fields = peering_fields,
 	.size = sizeof(struct cfg_peering),
 	.init = peering_init,
+	.implied = offsetof(struct cfg_peering, implied),
 	.resource = true};
 
 /* ---- virtual networks ------------------------------------------------------------ */
@@ -205,13 +206,14 @@ vnet_init(void *object)
 
 	v->cloud = "AzureCloud";
 	v->flow_timeout_s = 240;
-	v->gateway = v->express_route = CFG_NONE;
+	v->gateway = v->express_route = v->hub = v->hub_connection = CFG_NONE;
 }
 
 const struct schema vnet_schema = {.noun = "virtual network",
 	.fields = vnet_fields,
 	.size = sizeof(struct cfg_vnet),
 	.init = vnet_init,
+	.implied = offsetof(struct cfg_vnet, implied),
 	.resource = true};
 
 /* ---- route tables ---------------------------------------------------------------- */

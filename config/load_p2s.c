@@ -3,6 +3,7 @@
  * What protocol and what authentication clients may use are lists of the cloud's words, of which
  * this appliance has one each; the others are refused by name, so that nobody waits for them.
  */
+#include "config/hub_gateway.h"
 #include "config/schemas.h"
 
 #include <string.h>
@@ -130,6 +131,55 @@ static const struct field p2s_fields[] = {
 };
 
 const struct schema p2s_schema = {.noun = "VPN client configuration", .fields = p2s_fields};
+
+/* ---- of hubs ---------------------------------------------------------------------- */
+
+static int
+bind_server_authentication(struct binder *b, const struct field *f, const struct node *n, void *object)
+{
+	return bind_authentication(b, f, n, &((struct cfg_server_configuration *)object)->p2s);
+}
+
+static void
+print_server_authentication(struct json *j, const struct field *f, const void *object)
+{
+	print_authentication(j, f, &((const struct cfg_server_configuration *)object)->p2s);
+}
+
+static void
+print_server_protocols(struct json *j, const struct field *f, const void *object)
+{
+	(void)object;
+	print_words(j, f->key, "IkeV2");
+}
+
+/* Of a virtual WAN's gateways, which have the pools. */
+static const struct field server_configuration_fields[] = {
+	NAME(struct cfg_server_configuration),
+	ID(struct cfg_server_configuration),
+	CUSTOM("vpnProtocols", bind_protocols, print_server_protocols),
+	CUSTOM("vpnAuthenticationTypes", bind_server_authentication, print_server_authentication),
+	LIST_AT("vpnClientRootCertificates", struct cfg_server_configuration, p2s.roots, p2s.n_roots,
+		LIMIT_P2S_CERTIFICATES, &root_schema),
+	LIST_AT("vpnClientRevokedCertificates", struct cfg_server_configuration, p2s.revoked, p2s.n_revoked,
+		LIMIT_P2S_CERTIFICATES, &revoked_schema),
+	LIST_AT("vpnClientIpsecPolicies", struct cfg_server_configuration, p2s.policies, p2s.n_policies, LIMIT_POLICIES,
+		&policy_schema),
+	IGNORED("p2SVpnGateways"),
+	REFUSED("aadAuthenticationParameters"),
+	REFUSED("configurationPolicyGroups"),
+	REFUSED("radiusClientRootCertificates"),
+	REFUSED("radiusServerAddress"),
+	REFUSED("radiusServerRootCertificates"),
+	REFUSED("radiusServerSecret"),
+	REFUSED("radiusServers"),
+	END_OF_FIELDS,
+};
+
+const struct schema server_configuration_schema = {.noun = "VPN server configuration",
+	.fields = server_configuration_fields,
+	.size = sizeof(struct cfg_server_configuration),
+	.resource = true};
 
 /* ---- users ----------------------------------------------------------------------- */
 

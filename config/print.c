@@ -90,6 +90,13 @@ item_is_default_rule(const struct field *f, const void *item)
 	       ((const struct cfg_rule *)item)->is_default;
 }
 
+/* One that config_check() made. */
+static bool
+item_is_implied(const struct field *f, const void *item)
+{
+	return f->schema->implied != 0 && *(const bool *)((const char *)item + f->schema->implied);
+}
+
 static void
 print_list(struct json *j, const struct field *f, const void *object)
 {
@@ -100,7 +107,7 @@ print_list(struct json *j, const struct field *f, const void *object)
 	for (uint32_t i = 0; i < n; i++) {
 		const void *item = items + i * f->schema->size;
 
-		if (item_is_default_rule(f, item))
+		if (item_is_default_rule(f, item) || item_is_implied(f, item))
 			continue;
 		json_item(j);
 		json_open(j, '{');
@@ -108,6 +115,17 @@ print_list(struct json *j, const struct field *f, const void *object)
 		json_close(j, '}');
 	}
 	json_close(j, ']');
+}
+
+static bool
+list_is_silent(const struct field *f, const void *object)
+{
+	const char *items = text_at((const char *)object + f->offset);
+	uint32_t n = (uint32_t)load_number((const char *)object + f->count, sizeof(uint32_t));
+
+	while (n > 0 && item_is_implied(f, items + (n - 1) * f->schema->size))
+		n--;
+	return n == 0;
 }
 
 /* Nothing to say: no key at all, as in the cloud's newer exports. */
@@ -125,7 +143,7 @@ field_is_silent(const struct field *f, const void *object)
 	case FIELD_MAC:
 		return !*(const bool *)((const char *)object + f->present);
 	case FIELD_LIST:
-		return load_number((const char *)object + f->count, sizeof(uint32_t)) == 0;
+		return list_is_silent(f, object);
 	case FIELD_PREFIXES:
 		return ((const struct cfg_prefixes *)at)->n == 0;
 	case FIELD_REFS:

@@ -1,6 +1,7 @@
 /* See reference.h. Bisection over sorted names: 65,536 interfaces look up 3,000 subnets. */
 #include "config/reference.h"
 #include "config/check.h"
+#include "config/hub_gateway.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -22,6 +23,13 @@ struct kind_info {
 		.size = sizeof(s), .has_id = true, .id = offsetof(s, id), .resource = true                             \
 	}
 
+#define WAN_KIND(w, n, m, s)                                                                                           \
+	{                                                                                                              \
+		.word = w, .noun = n, .array = offsetof(struct config, wan.m),                                         \
+		.count = offsetof(struct config, wan.n_##m), .size = sizeof(s), .has_id = true, .id = offsetof(s, id), \
+		.resource = true                                                                                       \
+	}
+
 static const struct kind_info kinds[KINDS] = {
 	[KIND_VNET] = KIND("virtualNetworks", "virtual network", vnets, struct cfg_vnet),
 	[KIND_ROUTE_TABLE] = KIND("routeTables", "route table", route_tables, struct cfg_route_table),
@@ -34,6 +42,17 @@ static const struct kind_info kinds[KINDS] = {
 		KIND("localNetworkGateways", "local network gateway", local_gateways, struct cfg_local_gateway),
 	[KIND_CIRCUIT] = KIND("expressRouteCircuits", "ExpressRoute circuit", circuits, struct cfg_circuit),
 	[KIND_CONNECTION] = KIND("connections", "connection", connections, struct cfg_connection),
+	[KIND_WAN] = WAN_KIND("virtualWans", "virtual WAN", wans, struct cfg_wan),
+	[KIND_HUB] = WAN_KIND("virtualHubs", "virtual hub", hubs, struct cfg_hub),
+	[KIND_SITE] = WAN_KIND("vpnSites", "VPN site", sites, struct cfg_site),
+	[KIND_SERVER_CONFIGURATION] = WAN_KIND("vpnServerConfigurations", "VPN server configuration",
+		server_configurations, struct cfg_server_configuration),
+	[KIND_HUB_VPN_GATEWAY] =
+		WAN_KIND("vpnGateways", "VPN gateway of a hub", vpn_gateways, struct cfg_hub_vpn_gateway),
+	[KIND_HUB_ER_GATEWAY] = WAN_KIND(
+		"expressRouteGateways", "ExpressRoute gateway of a hub", er_gateways, struct cfg_hub_er_gateway),
+	[KIND_HUB_P2S_GATEWAY] =
+		WAN_KIND("p2sVpnGateways", "P2S VPN gateway", p2s_gateways, struct cfg_hub_p2s_gateway),
 	[KIND_PORT] = {.word = "ports",
 		.noun = "port",
 		.array = offsetof(struct config, appliance.ports),
@@ -142,17 +161,37 @@ names_check(struct binder *b, const struct names *names, const char *noun, bool 
 	}
 }
 
+void
+names_check_twice(struct binder *b, const struct names *names, const char *noun, uint32_t from)
+{
+	for (uint32_t i = 1; i < names->n; i++) {
+		const struct named *o = named_at(names, names->order[i]),
+				   *before = named_at(names, names->order[i - 1]);
+
+		if (names->order[i] >= from && names->order[i - 1] >= from && strcasecmp(o->name, before->name) == 0)
+			config_error(b->errors, o->mark, "DuplicateName",
+				"a %s named '%.160s' is implied by this object and by the one in line %u", noun,
+				o->name, before->mark.line);
+	}
+}
+
+int
+kind_rebuild(struct check *k, enum kind kind)
+{
+	const char *c = (const char *)k->c;
+	void *base;
+	uint32_t n;
+
+	memcpy(&base, c + kinds[kind].array, sizeof(base));
+	memcpy(&n, c + kinds[kind].count, sizeof(n));
+	return names_build(k->b->arena, &k->names[kind], base, n, kinds[kind].size);
+}
+
 int
 kinds_build(struct check *k)
 {
 	for (int i = 0; i < KINDS; i++) {
-		const char *c = (const char *)k->c;
-		void *base;
-		uint32_t n;
-
-		memcpy(&base, c + kinds[i].array, sizeof(base));
-		memcpy(&n, c + kinds[i].count, sizeof(n));
-		if (names_build(k->b->arena, &k->names[i], base, n, kinds[i].size) < 0)
+		if (kind_rebuild(k, (enum kind)i) < 0)
 			return -ENOMEM;
 		names_check(k->b, &k->names[i], kinds[i].noun, kinds[i].resource);
 	}
@@ -276,6 +315,20 @@ reference_unknown(struct check *k, const struct names *names, const struct parts
 	else
 		config_error(k->b->errors, mark, "InvalidResourceReference", "no %s '%.160s' in this file%s", noun, ref,
 			suggestion_text(&near, text, sizeof(text)));
+}
+
+bool
+reference_child(const char *ref, const char *owner_word, const char *word, struct child_ref *out)
+{
+	struct parts p;
+
+	*out = (struct child_ref){.name = ref, .name_length = strlen(ref)};
+	if (strchr(ref, '/') == NULL)
+		return ref[0] != '\0';
+	if (!reference_split(ref, owner_word, word, &p))
+		return false;
+	*out = (struct child_ref){p.name, p.child, p.name_length, p.child_length};
+	return true;
 }
 
 bool

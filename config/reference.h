@@ -21,6 +21,13 @@ enum kind {
 	KIND_LOCAL_GATEWAY,
 	KIND_CIRCUIT,
 	KIND_CONNECTION,
+	KIND_WAN,
+	KIND_HUB,
+	KIND_SITE,
+	KIND_SERVER_CONFIGURATION,
+	KIND_HUB_VPN_GATEWAY,
+	KIND_HUB_ER_GATEWAY,
+	KIND_HUB_P2S_GATEWAY,
 	KIND_PORT,
 	KINDS
 };
@@ -45,11 +52,22 @@ int names_build(struct arena *a, struct names *names, void *base, uint32_t n, si
 int32_t names_find(const struct names *names, const char *name, size_t length);
 /* Two of one name, and names the schema does not allow. */
 void names_check(struct binder *b, const struct names *names, const char *noun, bool resource);
+/* Only two of one name, both at or behind index `from`. */
+void names_check_twice(struct binder *b, const struct names *names, const char *noun, uint32_t from);
 
 int kinds_build(struct check *k);
+/* Again, after objects were added to an array that had been indexed. -ENOMEM or 0. */
+int kind_rebuild(struct check *k, enum kind kind);
 /* The index, or CFG_NONE and an error (unless `quiet`). NULL refs are CFG_NONE without one. */
 int32_t reference_resolve(struct check *k, enum kind kind, char *const *ref, struct cfg_mark otherwise);
 int32_t reference_find(struct check *k, enum kind kind, const char *ref);
+/* Of a list that is named inside its owner: "NAME", "OWNER/NAME" or an id .../OWNER_WORD/OWNER/WORD/NAME. False: of no
+ * such form. owner: NULL where the reference names none. */
+struct child_ref {
+	const char *owner, *name;
+	size_t owner_length, name_length;
+};
+bool reference_child(const char *ref, const char *owner_word, const char *word, struct child_ref *out);
 /* A well-formed resource id, which may name something outside this file. */
 bool reference_is_id(enum kind kind, const char *ref);
 /* A subnet by "V/S" or id. */

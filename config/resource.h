@@ -13,6 +13,7 @@
 #include "config/circuit.h"
 #include "config/ha.h"
 #include "config/value.h"
+#include "config/wan.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -48,6 +49,7 @@ struct cfg_peering {
 	enum cfg_peering_state stated;    /* as imported */
 	enum cfg_peering_state state;     /* derived by config_check */
 	struct cfg_prefixes remote_space; /* remoteAddressSpace as synced; empty = remote VNet's current */
+	bool implied;                     /* with a virtual hub: wan.h */
 };
 
 struct cfg_vnet {
@@ -61,6 +63,9 @@ struct cfg_vnet {
 	uint32_t flow_timeout_s; /* flowTimeoutInMinutes * 60, 240 by default */
 	int32_t gateway;         /* index of its VPN gateway or CFG_NONE */
 	int32_t express_route;   /* of its ExpressRoute gateway */
+	bool implied;            /* it is the virtual hub `hub` */
+	int32_t hub;             /* the hub it is, or is connected to by that one's `hub_connection`; CFG_NONE */
+	int32_t hub_connection;
 };
 
 /* ---- routing --------------------------------------------------------------------- */
@@ -226,6 +231,8 @@ struct cfg_gateway {
 	int32_t vnet, subnet;
 	struct cfg_strings public_ip_refs;
 	int32_t *public_ips; /* resolved, public_ip_refs.n of them */
+	bool implied;
+	int32_t hub; /* the virtual hub's own, implied; CFG_NONE */
 };
 
 struct cfg_local_gateway {
@@ -235,6 +242,7 @@ struct cfg_local_gateway {
 	char *fqdn;                   /* NULL: address */
 	struct cfg_prefixes prefixes; /* may be none where BGP tells them */
 	struct cfg_bgp bgp;           /* bgpSettings: the peer's */
+	bool implied;                 /* a site's link */
 };
 
 enum cfg_connection_type { CONNECTION_IPSEC, CONNECTION_VNET2VNET, CONNECTION_EXPRESS_ROUTE };
@@ -362,6 +370,8 @@ struct cfg_connection {
 	uint16_t tcp_mss; /* clamp to at most this, 0 = derived from the tunnel's MTU */
 	bool copy_dscp;   /* default true */
 	bool copy_df;     /* default true; false: outer DF clear */
+	bool implied;
+	const struct cfg_hub_routing *hub_routing; /* of a hub's gateway; NULL: of another */
 };
 
 /* ---- the appliance --------------------------------------------------------------- */
@@ -482,4 +492,5 @@ struct config {
 	uint32_t n_circuits;
 	struct cfg_connection *connections;
 	uint32_t n_connections;
+	struct cfg_wans wan;
 };

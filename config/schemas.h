@@ -18,9 +18,11 @@ extern const struct schema local_gateway_schema;
 /* load_p2s.c */
 extern const struct schema p2s_schema;
 extern const struct schema p2s_user_schema;
+extern const struct schema server_configuration_schema;
 /* load_bgp.c */
 extern const struct schema bgp_settings_schema; /* of a gateway */
-extern const struct schema bgp_peer_schema;     /* of a local network gateway */
+extern const struct schema hub_bgp_settings_schema;
+extern const struct schema bgp_peer_schema; /* of a local network gateway */
 extern const struct schema bgp_session_schema;
 extern const struct schema custom_bgp_address_schema;
 extern const struct schema bgp_daemon_schema;
@@ -28,6 +30,16 @@ void bgp_session_init(struct cfg_bgp_session *s);
 void bgp_daemon_init(struct cfg_bgp_daemon_config *d);
 int bind_custom_bgp_address(struct binder *b, const struct field *f, const struct node *n, void *object);
 void print_custom_bgp_address(struct json *j, const struct field *f, const void *object);
+/* load_wan.c */
+extern const struct schema wan_schema;
+extern const struct schema hub_schema;
+extern const struct schema site_schema;
+extern const struct schema hub_routing_schema;
+void hub_routing_init(struct cfg_hub_routing *r);
+/* load_hub_gateways.c */
+extern const struct schema hub_vpn_gateway_schema;
+extern const struct schema hub_er_gateway_schema;
+extern const struct schema hub_p2s_gateway_schema;
 /* load_circuit.c */
 extern const struct schema circuit_schema;
 /* load_ha.c */
@@ -36,6 +48,11 @@ void ha_init(struct cfg_ha *h);
 /* load_connection.c */
 extern const struct schema connection_schema;
 extern const struct schema policy_schema;
+extern const struct schema selector_schema;
+extern const struct schema connection_appliance_schema;
+void connection_init(void *object);
+int bind_shared_key(struct binder *b, const struct field *f, const struct node *n, void *object);
+void print_shared_key(struct json *j, const struct field *f, const void *object);
 /* load_sa.c */
 extern const struct schema sa_schema;
 /* load_appliance.c */
@@ -45,6 +62,8 @@ void appliance_init(struct cfg_appliance *a);
 extern const struct schema config_schema;
 
 /* Words by enum value, NULL at the end. */
+extern const char *const connection_mode_words[];
+extern const char *const connection_protocol_words[];
 extern const char *const ike_encryption_words[];
 extern const char *const ike_integrity_words[];
 extern const char *const dh_group_words[];
