@@ -11,6 +11,7 @@
  */
 #include "control/bird_conf.h"
 
+#include "control/bird_gateway.h"
 #include "control/bird_write.h"
 #include "control/gateway.h"
 #include "control/text_hash.h"
@@ -40,17 +41,12 @@ bird_session_name(const struct gateway_session *s, char name[BIRD_NAME_MAX])
 	case SESSION_COEXISTENCE:
 		snprintf(text, sizeof(text), "gateway %s", s->of);
 		break;
+	case SESSION_HUB:
+		snprintf(text, sizeof(text), "hub %s", s->of);
+		break;
 	}
 	snprintf(name, BIRD_NAME_MAX, "c_%08x", text_hash(text));
 }
-
-struct writing {
-	FILE *to;
-	const struct world *w;
-	const struct config *c;
-	uint32_t gateway;
-	const char *interface;
-};
 
 static const char *
 text_of(const struct ip_addr *a)
@@ -88,6 +84,7 @@ set_write(FILE *to, const struct cfg_prefixes *p, uint8_t family, const char *co
 struct listed {
 	struct ip_prefix p;
 	bool behind; /* a peer: next hops may be in it */
+	bool far;    /* another hub's */
 };
 
 static int
@@ -103,14 +100,29 @@ static uint32_t
 listed_add(struct listed *l, uint32_t n, const struct cfg_prefixes *p, bool behind)
 {
 	for (uint32_t i = 0; i < p->n; i++)
-		l[n++] = (struct listed){p->p[i], behind};
+		l[n++] = (struct listed){p->p[i], behind, false};
 	return n;
+}
+
+static struct listed *
+hub_list(const struct told_prefixes *told, uint32_t *n)
+{
+	struct listed *l = calloc(told->n + 1, sizeof(*l));
+
+	*n = l ? told->n : 0;
+	for (uint32_t i = 0; i < *n; i++)
+		l[i] = (struct listed){told->p[i].prefix, told->p[i].behind, told->p[i].far};
+	if (*n > 0)
+		qsort(l, *n, sizeof(*l), listed_order);
+	return l;
 }
 
 /* What is advertised whatever peers tell; sorted, some perhaps twice. */
 static struct listed *
 own_list(const struct writing *x, uint32_t *n)
 {
+	if (x->c->gateways[x->gateway].hub != CFG_NONE)
+		return hub_list(&x->w->hub_told[x->gateway], n);
 	const struct cfg_gateway *g = &x->c->gateways[x->gateway];
 	const struct cfg_prefixes *networks = &x->w->gateway_networks[x->gateway];
 	uint32_t room = networks->n + g->p2s.pool.n;
@@ -137,14 +149,14 @@ own_list(const struct writing *x, uint32_t *n)
 }
 
 static void
-own_write(const struct writing *x, const struct listed *l, uint32_t n, uint8_t family)
+own_write(const struct writing *x, const struct listed *l, uint32_t n, uint8_t family, bool far)
 {
 	char text[ADDRESS_TEXT_MAX];
 
-	fprintf(x->to, "protocol static own%d {\n\tipv%d { preference %d; };\n", family == IP_V6 ? 6 : 4,
-		family == IP_V6 ? 6 : 4, PREFERENCE);
+	fprintf(x->to, "protocol static %s%d {\n\tipv%d { preference %d; };\n", far ? "far" : "own",
+		family == IP_V6 ? 6 : 4, family == IP_V6 ? 6 : 4, PREFERENCE);
 	for (uint32_t i = 0; i < n; i++) {
-		if (l[i].p.addr.family != family || (i > 0 && prefix_equal(&l[i - 1].p, &l[i].p)))
+		if (l[i].p.addr.family != family || l[i].far != far || (i > 0 && prefix_equal(&l[i - 1].p, &l[i].p)))
 			continue;
 		prefix_text(&l[i].p, text, sizeof(text));
 		if (l[i].behind)
@@ -157,9 +169,8 @@ own_write(const struct writing *x, const struct listed *l, uint32_t n, uint8_t f
 
 /* ---- filters -------------------------------------------------------------------------- */
 
-/* Exactly a prefix of the virtual network's. */
-static void
-not_own_write(const struct writing *x, uint8_t family, const char *indent)
+void
+bird_not_own_write(const struct writing *x, uint8_t family, const char *indent)
 {
 	static const char *const exact[] = {"", NULL};
 	char before[16];
@@ -169,20 +180,26 @@ not_own_write(const struct writing *x, uint8_t family, const char *indent)
 		fputs(" then reject;\n", x->to);
 }
 
+void
+bird_overlap_write(const struct writing *x, uint8_t family)
+{
+	static const char *const overlap[] = {"+", "-", NULL};
+
+	if (set_write(x->to, &x->w->gateway_networks[x->gateway], family, overlap, "\tif net ~ ["))
+		fputs(" then reject;\n", x->to);
+}
+
 static void
 filters_write(const struct writing *x, uint8_t family)
 {
-	static const char *const overlap[] = {"+", "-", NULL};
-	const struct cfg_prefixes *networks = &x->w->gateway_networks[x->gateway];
 	int v = family == IP_V6 ? 6 : 4;
 
 	fprintf(x->to, "filter told%d {\n", v);
-	not_own_write(x, family, "\t");
+	bird_not_own_write(x, family, "\t");
 	fprintf(x->to, "\taccept;\n}\nfilter tell%d {\n\tif source = RTS_STATIC && proto = \"own%d\" then accept;\n", v,
 		v);
 	fprintf(x->to, "\tif source != RTS_BGP || net = %s then reject;\n", family == IP_V6 ? "::/0" : "0.0.0.0/0");
-	if (set_write(x->to, networks, family, overlap, "\tif net ~ ["))
-		fputs(" then reject;\n", x->to);
+	bird_overlap_write(x, family);
 	fputs("\taccept;\n}\n", x->to);
 }
 
@@ -199,8 +216,8 @@ kernel_write(const struct writing *x, uint8_t family)
 
 /* ---- sessions ------------------------------------------------------------------------- */
 
-static bool
-next_session(const struct writing *x, uint32_t *at, struct gateway_session *s)
+bool
+bird_next_session(const struct writing *x, uint32_t *at, struct gateway_session *s)
 {
 	while (gateway_session_next(x->c, x->gateway, at, s))
 		if (gateway_session_here(x->w, s))
@@ -216,7 +233,7 @@ peers_write(const struct writing *x, uint8_t family)
 	struct gateway_session s;
 
 	fprintf(x->to, "protocol static peers%d {\n\tipv%d;\n", v, v);
-	for (uint32_t at = 0; next_session(x, &at, &s);)
+	for (uint32_t at = 0; bird_next_session(x, &at, &s);)
 		if (s.kind != SESSION_CIRCUIT && s.peer.family == family)
 			fprintf(x->to, "\troute %s/%u via \"%s\";\n", text_of(&s.peer), address_bits(&s.peer),
 				x->interface);
@@ -229,6 +246,10 @@ policy_write(const struct writing *x, const struct gateway_session *s, int v)
 {
 	bool express_route = x->c->gateways[x->gateway].express_route;
 
+	if (x->c->gateways[x->gateway].hub != CFG_NONE) {
+		bird_hub_policy_write(x, s, v);
+		return;
+	}
 	switch (s->kind) {
 	case SESSION_TUNNEL:
 		fprintf(x->to, "\t\timport filter told%d;\n\t\texport filter tell%d;\n", v, v);
@@ -236,7 +257,7 @@ policy_write(const struct writing *x, const struct gateway_session *s, int v)
 	case SESSION_CIRCUIT: /* two statements, for a filter calls no other */
 		fprintf(x->to, "\t\timport filter {\n\t\t\tbgp_local_pref = %u;\n",
 			LOCAL_PREF + x->c->connections[s->connection].routing_weight);
-		not_own_write(x, s->peer.family, "\t\t\t");
+		bird_not_own_write(x, s->peer.family, "\t\t\t");
 		fprintf(x->to, "\t\t\taccept;\n\t\t};\n\t\texport where proto = \"own%d\";\n", v);
 		break;
 	case SESSION_COEXISTENCE:
@@ -246,6 +267,8 @@ policy_write(const struct writing *x, const struct gateway_session *s, int v)
 		else
 			fprintf(x->to, "\t\timport none;\n\t\texport where proto = \"own%d\" || source = RTS_BGP;\n",
 				v);
+		break;
+	case SESSION_HUB: /* hubs have */
 		break;
 	}
 }
@@ -285,11 +308,16 @@ write_all(const struct writing *x, const struct listed *own, uint32_t n)
 	bird_write_head(x->to, &x->c->gateways[x->gateway].bgp.address);
 	for (int i = 0; i < 2; i++) {
 		kernel_write(x, family[i]);
-		own_write(x, own, n, family[i]);
+		own_write(x, own, n, family[i], false);
 		peers_write(x, family[i]);
-		filters_write(x, family[i]);
+		if (x->c->gateways[x->gateway].hub == CFG_NONE) {
+			filters_write(x, family[i]);
+			continue;
+		}
+		own_write(x, own, n, family[i], true);
+		bird_hub_filters_write(x, family[i]);
 	}
-	for (uint32_t at = 0; next_session(x, &at, &session);)
+	for (uint32_t at = 0; bird_next_session(x, &at, &session);)
 		session_write(x, &session);
 }
 

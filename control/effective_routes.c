@@ -127,7 +127,7 @@ add_gateway(struct world_build *b, struct effective *e)
 
 	if (e->service.gateway == CFG_NONE)
 		return;
-	g = &b->gateway[e->service.gateway];
+	g = e->service.routes;
 	for (uint32_t i = 0; i < g->n_routes; i++) {
 		struct candidate *r = add(
 			b, e, &g->route[i].prefix, SOURCE_VIRTUAL_NETWORK_GATEWAY, EFFECTIVE_VIRTUAL_NETWORK_GATEWAY);
@@ -363,10 +363,11 @@ effective_collect(struct world_build *b, struct effective *e, int32_t vnet, int3
 		e->service.gateway = CFG_NONE;
 
 	add_vnet(b, e);
-	add_peerings(b, e);
+	if (!v->implied) /* a hub's networks are among its routes */
+		add_peerings(b, e);
 	add_defaults(b, e);
 	if (view != VIEW_GATEWAY && e->service.gateway != CFG_NONE)
-		e->learned = &b->gateway[e->service.gateway];
+		e->learned = e->service.routes;
 	else
 		add_gateway(b, e);
 	add_user(b, e);

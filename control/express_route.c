@@ -10,6 +10,7 @@
 #include "control/gateway.h"
 #include "control/gateway_bgp.h"
 #include "control/gateway_session.h"
+#include "control/hub.h"
 #include "control/learned.h"
 #include "control/route_compile.h"
 #include "control/service_tags.h"
@@ -70,18 +71,20 @@ express_route_interfaces(struct world_build *b)
 void
 express_route_tables(struct world_build *b)
 {
-	static const struct gateway_service nobody = {.gateway = CFG_NONE};
-
 	for (uint32_t n = 0; n < CFG_CIRCUIT_LINKS * b->config->n_circuits; n++) {
 		const struct cfg_circuit *c = &b->config->circuits[n / CFG_CIRCUIT_LINKS];
 		uint16_t iface = b->circuit_iface[n / CFG_CIRCUIT_LINKS][n % CFG_CIRCUIT_LINKS];
+		struct gateway_service service = {.gateway = CFG_NONE};
 		const struct cfg_gateway *g;
 		struct effective e;
 
 		if (iface == IFACE_NONE)
 			continue;
 		g = &b->config->gateways[b->config->connections[c->connection].gateway1];
-		effective_collect(b, &e, g->vnet, g->subnet, VIEW_TUNNEL, &nobody);
+		if (g->hub != CFG_NONE)
+			service = (struct gateway_service){.gateway = b->config->wan.hubs[g->hub].gateway,
+				.routes = hub_view_of_circuits(b, g->hub)};
+		effective_collect(b, &e, g->vnet, g->subnet, VIEW_TUNNEL, &service);
 		e.own = iface;
 		b->spec->iface[iface].routes = route_compile(b, &e);
 		b->spec->iface[iface].tags = service_tags_of(b, g->vnet, e.route_table);

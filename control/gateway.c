@@ -10,6 +10,7 @@
 #include "control/gateway_bgp.h"
 #include "control/gateway_session.h"
 #include "control/hops.h"
+#include "control/hub.h"
 #include "control/vnet.h"
 
 #include "config/sku.h"
@@ -78,6 +79,10 @@ gateway_networks(struct world_build *b, uint32_t gateway)
 	if (vnet == CFG_NONE)
 		return all;
 	add_networks(b, &all, &b->config->vnets[vnet].space);
+	if (b->config->gateways[gateway].hub != CFG_NONE) {
+		hub_networks(b, b->config->gateways[gateway].hub, &all);
+		return all;
+	}
 	for (uint32_t i = 0; i < b->config->vnets[vnet].n_peerings; i++) {
 		struct crossing c;
 
@@ -147,6 +152,7 @@ add_routes(struct world_build *b, uint32_t connection)
 	}
 	if (!gateway_session_of(b->config, connection, 0, &session))
 		return;
+	r.peer = true;
 	r.prefix = (struct ip_prefix){session.peer, address_bits(&session.peer)};
 	gateway_route_add(b, g, &r);
 }
@@ -240,6 +246,7 @@ print_rows(struct world_build *b, int32_t gateway)
 	const struct gateway_route *best = NULL;
 
 	s->row = arena_array(b->arena, s->n_routes, sizeof(*s->row));
+	s->n_rows = s->n_routes;
 	for (uint32_t i = 0; s->row != NULL && i < s->n_routes; i++) {
 		if (s->route[i].best)
 			best = &s->route[i];
@@ -254,15 +261,23 @@ print_rows(struct world_build *b, int32_t gateway)
 	}
 }
 
-/* Sorted, the best known, and each under those around it. */
-static void
-arrange(struct gateway_state *s)
+void
+gateway_link(struct gateway_state *s, bool standby)
 {
-	if (s->n_routes > 0)
-		qsort(s->route, s->n_routes, sizeof(*s->route), compare);
 	for (uint32_t i = 0; i < s->n_routes; i++)
 		s->route[i].best = i == 0 || !prefix_equal(&s->route[i - 1].prefix, &s->route[i].prefix);
 	link_parents(s);
+	for (uint32_t i = 0; standby && i < s->n_routes; i++)
+		if (s->route[i].best)
+			add_standby(s, i);
+}
+
+void
+gateway_arrange(struct gateway_state *s)
+{
+	if (s->n_routes > 0)
+		qsort(s->route, s->n_routes, sizeof(*s->route), compare);
+	gateway_link(s, false);
 }
 
 static void
@@ -271,12 +286,15 @@ vpn_routes(struct world_build *b, uint32_t gateway)
 	struct gateway_state *s = &b->gateway[gateway];
 
 	add_clients(b, gateway);
-	arrange(s);
+	gateway_arrange(s);
 	if (gateway_bgp_learned(b, gateway))
-		arrange(s);
-	for (uint32_t i = 0; i < s->n_routes; i++)
-		if (s->route[i].best)
-			add_standby(s, i);
+		gateway_arrange(s);
+	if (b->config->gateways[gateway].hub != CFG_NONE) {
+		express_route_learned(b, gateway);
+		gateway_arrange(s);
+		return; /* its views choose */
+	}
+	gateway_link(s, true);
 }
 
 void
@@ -290,10 +308,11 @@ gateway_routes(struct world_build *b)
 	for (uint32_t g = 0; g < c->n_gateways; g++)
 		if (!c->gateways[g].express_route)
 			vpn_routes(b, g);
+	hub_learned(b);
 	for (uint32_t g = 0; g < c->n_gateways; g++) {
 		if (c->gateways[g].express_route) {
 			express_route_learned(b, g);
-			arrange(&b->gateway[g]);
+			gateway_arrange(&b->gateway[g]);
 		}
 		print_rows(b, (int32_t)g);
 	}
@@ -309,12 +328,12 @@ is_transit(const struct config *c, int32_t gateway, const struct gateway_route *
 }
 
 static bool
-all_transit(const struct world_build *b, int32_t gateway)
+all_transit(const struct config *c, const struct gateway_service *s)
 {
-	const struct gateway_state *g = &b->gateway[gateway];
+	const struct gateway_state *g = s->routes;
 
-	for (uint32_t i = 0; i < g->n_routes; i++)
-		if (g->route[i].best && !is_transit(b->config, gateway, &g->route[i]))
+	for (uint32_t i = 0; !g->transit && i < g->n_routes; i++)
+		if (g->route[i].best && !is_transit(c, s->gateway, &g->route[i]))
 			return false;
 	return true;
 }
@@ -322,7 +341,7 @@ all_transit(const struct world_build *b, int32_t gateway)
 static struct gateway_table_spec
 table_spec(struct world_build *b, const struct gateway_service *s, bool from_tunnels)
 {
-	const struct gateway_state *g = &b->gateway[s->gateway];
+	const struct gateway_state *g = s->routes;
 	struct gateway_table_spec t = {.route = arena_array(b->arena, g->n_routes, sizeof(*t.route))};
 
 	for (uint32_t i = 0; t.route != NULL && i < g->n_routes; i++) {
@@ -339,19 +358,19 @@ table_spec(struct world_build *b, const struct gateway_service *s, bool from_tun
 int32_t
 gateway_table_of(struct world_build *b, const struct gateway_service *s, bool from_tunnels)
 {
-	struct gateway_table_use use = {.gateway = s->gateway}, *uses;
+	struct gateway_table_use use = {.routes = s->routes}, *uses;
 	struct gateway_table_spec *grown;
 	uint32_t n = b->spec->n_gateway_tables;
 
-	if (s->gateway == CFG_NONE || b->gateway[s->gateway].n_routes == 0)
+	if (s->gateway == CFG_NONE || s->routes->n_routes == 0)
 		return -1;
-	use.from_tunnels = from_tunnels && !all_transit(b, s->gateway);
+	use.from_tunnels = from_tunnels && !all_transit(b->config, s);
 	if (s->crosses) {
 		use.access_name = s->way.access_name;
 		use.forwarded_name = s->way.forwarded_name;
 	}
 	for (uint32_t i = 0; i < n; i++) {
-		if (b->table_use[i].gateway == use.gateway && b->table_use[i].from_tunnels == use.from_tunnels &&
+		if (b->table_use[i].routes == use.routes && b->table_use[i].from_tunnels == use.from_tunnels &&
 			b->table_use[i].access_name == use.access_name &&
 			b->table_use[i].forwarded_name == use.forwarded_name)
 			return (int32_t)i;

@@ -17,6 +17,10 @@ void gateway_route_add(struct world_build *b, struct gateway_state *g, const str
 /* Index in spec.gateway_table of the table that a service's users share, or that packets out of the gateway's tunnels
  * meet; -1: it serves no route. */
 int32_t gateway_table_of(struct world_build *b, const struct gateway_service *s, bool from_tunnels);
+/* Sorted, the best known, and each under those around it. */
+void gateway_arrange(struct gateway_state *s);
+/* Of sorted routes: the best of each prefix, what is around each, and with standby set who stands in for the best. */
+void gateway_link(struct gateway_state *s, bool standby);
 /* What lies behind a connection: the local network gateway's prefixes, or the other VNet's space. */
 struct cfg_prefixes gateway_remote_prefixes(const struct config *c, const struct cfg_connection *connection);
 /* Who serves a route, as tools show it: the connection, or the gateway itself for its clients. */

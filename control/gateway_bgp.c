@@ -38,7 +38,7 @@ gateway_bgp_addresses(const struct cfg_gateway *g, struct iface_spec *i)
 
 struct peer {
 	struct ip_addr address;
-	int32_t connection;
+	int32_t connection; /* CFG_NONE: behind no tunnel of this gateway, whatever static routes say */
 };
 
 struct peers {
@@ -61,13 +61,13 @@ peers_of(struct world_build *b, uint32_t gateway)
 	for (uint32_t at = 0; gateway_session_next(b->config, gateway, &at, &s);) {
 		struct peer *grown;
 
-		if (s.kind != SESSION_TUNNEL || b->tunnel[s.connection] == TUNNEL_NONE)
+		if (s.kind == SESSION_TUNNEL && b->tunnel[s.connection] == TUNNEL_NONE)
 			continue;
 		grown = world_grow(b, list.peer, list.n, sizeof(*grown));
 		if (!grown)
 			break;
 		list.peer = grown;
-		grown[list.n++] = (struct peer){s.peer, s.connection};
+		grown[list.n++] = (struct peer){s.peer, s.kind == SESSION_TUNNEL ? s.connection : CFG_NONE};
 	}
 	if (list.n > 1)
 		qsort(list.peer, list.n, sizeof(*list.peer), peer_order);

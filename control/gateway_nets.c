@@ -109,6 +109,7 @@ net_free(struct gateway_net *n, bool keep)
 	local_net_stop(n->net, keep);
 	learned_free(n->learned);
 	free(n->peer);
+	free(n->beside);
 	free(n->gateway);
 	free(n);
 }
@@ -120,11 +121,16 @@ to_beside(void *net, const uint8_t *l3, uint16_t length)
 	const struct gateway_net *n = net;
 	bool v6 = l3[0] >> 4 == 6;
 
-	if (!n->beside || n->beside_address.family != (v6 ? IP_V6 : IP_V4) ||
-		memcmp(l3 + (v6 ? 24 : 16), n->beside_address.b, v6 ? 16 : 4) != 0)
-		return false;
-	local_net_packet(n->beside->net, PUNT_BGP, n->beside_iface, l3, length);
-	return true;
+	for (uint32_t i = 0; i < n->n_beside; i++) {
+		const struct gateway_beside *to = &n->beside[i];
+
+		if (to->address.family != (v6 ? IP_V6 : IP_V4) ||
+			memcmp(l3 + (v6 ? 24 : 16), to->address.b, v6 ? 16 : 4) != 0)
+			continue;
+		local_net_packet(to->net->net, PUNT_BGP, to->iface, l3, length);
+		return true;
+	}
+	return false;
 }
 
 static struct gateway_net *
@@ -225,7 +231,7 @@ links_describe(const struct gateway_net *n, const struct world *w, const struct 
 static int
 peers_apply(struct gateway_net *n, const struct config *c, uint32_t gateway, uint16_t iface)
 {
-	struct ip_addr *peer = calloc(c->n_connections + 2, sizeof *peer);
+	struct ip_addr *peer = calloc(c->n_connections + c->wan.n_hubs + 2, sizeof *peer);
 	struct gateway_session s;
 	uint32_t peers = 0;
 	int r;
@@ -242,6 +248,18 @@ peers_apply(struct gateway_net *n, const struct config *c, uint32_t gateway, uin
 	return r;
 }
 
+static void
+beside_add(struct gateway_net *n, const struct world *w, const struct gateway_session *s)
+{
+	struct gateway_net *other = known(n->all, s->of);
+	struct gateway_beside *grown = reallocarray(n->beside, n->n_beside + 1, sizeof *grown);
+
+	if (grown)
+		n->beside = grown;
+	if (grown && other)
+		grown[n->n_beside++] = (struct gateway_beside){other, s->peer, w->gateway_iface[s->beside]};
+}
+
 /* All gateways' links are there by now. */
 static void
 beside_apply(struct gateway_nets *g, const struct world *w)
@@ -250,17 +268,13 @@ beside_apply(struct gateway_nets *g, const struct world *w)
 	struct gateway_session s;
 
 	for (uint32_t i = 0; i < g->n; i++)
-		g->of[i]->beside = NULL;
+		g->of[i]->n_beside = 0;
 	for (uint32_t i = 0; i < c->n_gateways; i++) {
 		struct gateway_net *n = known(g, c->gateways[i].name);
 
-		for (uint32_t at = 0; n && n->wanted && gateway_session_next(c, i, &at, &s);) {
-			if (s.kind != SESSION_COEXISTENCE)
-				continue;
-			n->beside = known(g, s.of);
-			n->beside_address = s.peer;
-			n->beside_iface = w->gateway_iface[s.beside];
-		}
+		for (uint32_t at = 0; n && n->wanted && gateway_session_next(c, i, &at, &s);)
+			if (s.kind == SESSION_COEXISTENCE || s.kind == SESSION_HUB)
+				beside_add(n, w, &s);
 	}
 }
 

@@ -9,6 +9,12 @@
 #include "control/local_net.h"
 #include "control/world.h"
 
+struct gateway_beside {
+	struct gateway_net *net;
+	struct ip_addr address;
+	uint16_t iface;
+};
+
 struct gateway_net {
 	struct gateway_nets *all;
 	char *gateway; /* its name */
@@ -18,10 +24,9 @@ struct gateway_net {
 	struct loop_source changes, dump;
 	struct bird *bird; /* NULL: the routing daemon is the operator's */
 	uint64_t links;    /* which indexes they have, as bird knows them */
-	/* the gateway of the other type beside it, with which it speaks; NULL: there is none */
-	struct gateway_net *beside;
-	struct ip_addr beside_address;
-	uint16_t beside_iface;
+	/* the gateway of the other type beside it, or the other hubs, with which it speaks */
+	struct gateway_beside *beside;
+	uint32_t n_beside;
 	struct ip_addr *peer;
 	uint32_t n_peers;
 	bool wanted;

@@ -88,17 +88,12 @@ tunnel_session(const struct config *c, uint32_t connection, struct gateway_sessi
 
 /* ---- both types ------------------------------------------------------------------------ */
 
-static bool
-beside_session(const struct config *c, uint32_t gateway, struct gateway_session *s)
+static struct gateway_session
+between(const struct config *c, enum session_kind kind, const struct cfg_gateway *g, int32_t beside)
 {
-	const struct cfg_gateway *g = &c->gateways[gateway], *other;
-	const struct cfg_vnet *v = g->vnet == CFG_NONE ? NULL : &c->vnets[g->vnet];
-	int32_t beside = !v ? CFG_NONE : g->express_route ? v->gateway : v->express_route;
+	const struct cfg_gateway *other = &c->gateways[beside];
 
-	if (beside == CFG_NONE)
-		return false;
-	other = &c->gateways[beside];
-	*s = (struct gateway_session){.kind = SESSION_COEXISTENCE,
+	return (struct gateway_session){.kind = kind,
 		.connection = CFG_NONE,
 		.beside = beside,
 		.local = g->bgp.address,
@@ -107,7 +102,35 @@ beside_session(const struct config *c, uint32_t gateway, struct gateway_session 
 		.peer_asn = other->bgp.asn,
 		.settings = &beside_settings,
 		.of = other->name};
-	return gateway_speaks(g) && gateway_speaks(other);
+}
+
+static bool
+beside_session(const struct config *c, uint32_t gateway, struct gateway_session *s)
+{
+	const struct cfg_gateway *g = &c->gateways[gateway];
+	const struct cfg_vnet *v = g->vnet == CFG_NONE ? NULL : &c->vnets[g->vnet];
+	int32_t beside = !v ? CFG_NONE : g->express_route ? v->gateway : v->express_route;
+
+	if (beside == CFG_NONE)
+		return false;
+	*s = between(c, SESSION_COEXISTENCE, g, beside);
+	return gateway_speaks(g) && gateway_speaks(&c->gateways[beside]);
+}
+
+/* ---- hubs ------------------------------------------------------------------------------ */
+
+/* With another hub of a Standard virtual WAN. */
+static bool
+hub_session(const struct config *c, uint32_t gateway, uint32_t hub, struct gateway_session *s)
+{
+	const struct cfg_gateway *g = &c->gateways[gateway];
+	const struct cfg_hub *other = &c->wan.hubs[hub];
+
+	if (g->hub == CFG_NONE || g->hub == (int32_t)hub || c->wan.hubs[g->hub].wan != other->wan ||
+		c->wan.wans[other->wan].basic)
+		return false;
+	*s = between(c, SESSION_HUB, g, other->gateway);
+	return gateway_speaks(g) && gateway_speaks(&c->gateways[other->gateway]);
 }
 
 bool
@@ -123,7 +146,9 @@ gateway_session_of(const struct config *c, uint32_t connection, uint8_t link, st
 bool
 gateway_session_next(const struct config *c, uint32_t gateway, uint32_t *at, struct gateway_session *out)
 {
-	for (; *at < CFG_CIRCUIT_LINKS * c->n_connections; ++*at) {
+	uint32_t of_connections = CFG_CIRCUIT_LINKS * c->n_connections;
+
+	for (; *at < of_connections; ++*at) {
 		uint32_t connection = *at / CFG_CIRCUIT_LINKS;
 		uint8_t link = *at % CFG_CIRCUIT_LINKS;
 
@@ -133,7 +158,15 @@ gateway_session_next(const struct config *c, uint32_t gateway, uint32_t *at, str
 			return true;
 		}
 	}
-	return (*at)++ == CFG_CIRCUIT_LINKS * c->n_connections && beside_session(c, gateway, out);
+	if (*at == of_connections) {
+		++*at;
+		if (beside_session(c, gateway, out))
+			return true;
+	}
+	while (*at - of_connections - 1 < c->wan.n_hubs)
+		if (hub_session(c, gateway, (*at)++ - of_connections - 1, out))
+			return true;
+	return false;
 }
 
 bool
@@ -154,6 +187,7 @@ gateway_session_here(const struct world *w, const struct gateway_session *s)
 	case SESSION_CIRCUIT:
 		return w->circuit_iface[w->config->connections[s->connection].circuit][s->link] != IFACE_NONE;
 	case SESSION_COEXISTENCE:
+	case SESSION_HUB:
 		break;
 	}
 	return true;

@@ -1,16 +1,16 @@
-/* The BGP sessions of a gateway: inside its tunnels, on the links of its circuits, and with the gateway of the other
- * type beside it. Any thread.
+/* The BGP sessions of a gateway: inside its tunnels, on the links of its circuits, with the gateway of the other type
+ * beside it, and of a hub with the other hubs of its virtual WAN. Any thread.
  */
 #pragma once
 
 #include "control/world.h"
 
-enum session_kind { SESSION_TUNNEL, SESSION_CIRCUIT, SESSION_COEXISTENCE };
+enum session_kind { SESSION_TUNNEL, SESSION_CIRCUIT, SESSION_COEXISTENCE, SESSION_HUB };
 
 struct gateway_session {
 	enum session_kind kind;
-	int32_t connection; /* CFG_NONE: COEXISTENCE */
-	int32_t beside;     /* COEXISTENCE: the other gateway */
+	int32_t connection; /* CFG_NONE: COEXISTENCE, HUB */
+	int32_t beside;     /* COEXISTENCE, HUB: the other gateway */
 	uint8_t link;       /* CIRCUIT: 0 primary, 1 secondary */
 	struct ip_addr local, peer;
 	uint32_t local_asn, peer_asn;

@@ -62,13 +62,22 @@ own_or(const char *own, const char *gateways)
 	return own ? own : gateways;
 }
 
+/* A hub's gateway may be called so by its clients alone: its sites' connections have what is theirs. */
+static const char *
+own_id(const struct cfg_connection *x, const struct cfg_gateway *g)
+{
+	if (x->implied && x->ike.authentication != AUTHENTICATION_CERTIFICATE)
+		return x->ike.credentials.local_id;
+	return own_or(x->ike.credentials.local_id, g->credentials.local_id);
+}
+
 /* Where nothing is said: with a shared key the addresses; a certificate's subject is charon's own default, and the
  * peer's may be whatever the authorities signed. */
 static void
 ids_of(const struct cfg_connection *x, const struct cfg_gateway *g, struct ends *e)
 {
 	bool certificate = x->ike.authentication == AUTHENTICATION_CERTIFICATE;
-	const char *local = own_or(x->ike.credentials.local_id, g->credentials.local_id), *remote = x->ike.remote_id;
+	const char *local = own_id(x, g), *remote = x->ike.remote_id;
 	char text[ADDRESS_TEXT_MAX];
 
 	if (!local)

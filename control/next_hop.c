@@ -182,7 +182,7 @@ gateway_user_hop(struct world_build *b, struct effective *e, struct candidate *c
 		invalid(b, c, "VirtualNetworkGateway is no next hop where an ExpressRoute gateway serves");
 		return drop;
 	}
-	around = forward_around(&b->gateway[s.gateway], &c->row.prefix);
+	around = forward_around(s.routes, &c->row.prefix);
 	if (around == NULL)
 		return s.crosses ? crossing_hop(&s.way, drop) : drop;
 	return s.crosses ? crossing_hop(&s.way, b->spec->hop[around->hop]) : b->spec->hop[around->hop];

@@ -7,6 +7,7 @@
 #include "control/peering.h"
 
 #include "control/hops.h"
+#include "control/hub.h"
 
 #include <ctype.h>
 
@@ -104,5 +105,8 @@ gateway_service_of(struct world_build *b, int32_t vnet)
 		s.crosses = s.gateway != CFG_NONE;
 		s.way = c;
 	}
+	if (s.gateway != CFG_NONE)
+		s.routes = b->config->gateways[s.gateway].hub == CFG_NONE ? &b->gateway[s.gateway]
+									  : hub_view_of_vnet(b, vnet);
 	return s;
 }

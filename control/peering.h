@@ -23,8 +23,9 @@ bool crossing_is_transit(const struct crossing *c);
 
 /* The gateway that serves a VNet's subnets: its own, or a peered VNet's. */
 struct gateway_service {
-	int32_t gateway; /* in config, CFG_NONE: none */
-	bool crosses;    /* `way` is valid */
+	int32_t gateway;                    /* in config, CFG_NONE: none */
+	const struct gateway_state *routes; /* of it, or of a hub what this VNet may know */
+	bool crosses;                       /* `way` is valid */
 	struct crossing way;
 };
 

@@ -94,7 +94,7 @@ add_forward(struct world_build *b, struct overlay *o, const struct effective *e,
 
 	if (s.gateway == CFG_NONE || !c->row.active)
 		return;
-	g = &b->gateway[s.gateway];
+	g = s.routes;
 	for (uint32_t i = 0; i < g->n_forward; i++) {
 		struct hop_spec hop = b->spec->hop[g->forward[i].hop];
 

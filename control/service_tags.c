@@ -38,8 +38,10 @@ add_peers(struct world_build *b, struct tags_spec *t, int32_t vnet)
 	for (uint32_t i = 0; i < b->config->vnets[vnet].n_peerings; i++) {
 		struct crossing c;
 
+		/* a hub's circuits bring nothing from the networks that are connected to it */
 		if (crossing_of(b, vnet, i, &c) && c.own->allow_virtual_network_access)
-			add_all(b, t, c.space, TAG_BIT_VNET);
+			add_all(b, t, c.space,
+				b->config->vnets[vnet].implied ? TAG_BIT_VNET | TAG_BIT_OWN_VNET : TAG_BIT_VNET);
 	}
 }
 

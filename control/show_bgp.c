@@ -43,14 +43,14 @@ session_named(const struct config *c, const char *gateway, const char *name, str
 	return false;
 }
 
-/* By what it goes: the connection, which of its links, or the gateway beside. */
+/* By what it goes: the connection, which of its links, or the other gateway. */
 static void
 way_set(json_t *o, const struct gateway_session *s)
 {
-	json_object_set_new(o, "connection", s->kind == SESSION_COEXISTENCE ? json_null() : json_string(s->of));
+	json_object_set_new(o, "connection", s->connection == CFG_NONE ? json_null() : json_string(s->of));
 	if (s->kind == SESSION_CIRCUIT)
 		json_object_set_new(o, "circuitLink", json_string(circuit_link_name[s->link]));
-	if (s->kind == SESSION_COEXISTENCE)
+	if (s->connection == CFG_NONE)
 		json_object_set_new(o, "peerGateway", json_string(s->of));
 }
 
@@ -177,7 +177,7 @@ learned_append(void *context, const struct bird_route *r)
 		json_object_set_new(o, "localAddress", address_json(&s.local));
 		json_object_set_new(o, "sourcePeer", address_json(&s.peer));
 		json_object_set_new(o, "nextHop", json_string(r->next_hop));
-	} else if (strncmp(r->session, "own", 3) == 0) {
+	} else if (strncmp(r->session, "own", 3) == 0 || strncmp(r->session, "far", 3) == 0) {
 		o = route_json(t->asked->gateway, r->network, "", "Network");
 		json_object_set_new(o, "localAddress", json_null());
 		json_object_set_new(o, "sourcePeer", json_null());
@@ -319,7 +319,7 @@ ask_gateway(struct bgp_question *q, const struct gateway_net *n, const struct re
 		ask_advertised(q, n, request_argument(r, "peer"));
 	else if (q->verb == VERB_ROUTES_LEARNED && n->bird)
 		ask(q, n, "",
-			"show route all table all where source = RTS_BGP || proto = \"own4\" || proto = \"own6\"");
+			"show route all table all where source = RTS_BGP || proto ~ \"own?\" || proto ~ \"far?\"");
 	else if (q->verb == VERB_ROUTES_LEARNED)
 		kernel_append(n, q->list);
 	else if (n->bird)

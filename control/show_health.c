@@ -121,6 +121,15 @@ beside_judge(const struct daemon *d, const char *gateway, json_t *faults, const 
 }
 
 static void
+hub_judge(json_t *faults, const struct gateway_session *g, const struct bird_session *s)
+{
+	if (strcmp(s->state, "Established") != 0)
+		fault_add(faults, "HUB_BGP_DOWN", g->of,
+			"the BGP session with the other hub is down: what its sites and circuits tell is missing",
+			evidence_of(NULL, s));
+}
+
+static void
 sessions_judge(const struct daemon *d, const char *gateway, const char *text, json_t *faults)
 {
 	const struct config *c = d->world->config;
@@ -143,6 +152,9 @@ sessions_judge(const struct daemon *d, const char *gateway, const char *text, js
 			break;
 		case SESSION_COEXISTENCE:
 			beside_judge(d, gateway, faults, &g, &all.found);
+			break;
+		case SESSION_HUB:
+			hub_judge(faults, &g, &all.found);
 			break;
 		}
 	}

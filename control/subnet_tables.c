@@ -6,6 +6,7 @@
 #include "control/subnet_tables.h"
 
 #include "control/effective_routes.h"
+#include "control/hub.h"
 #include "control/route_compile.h"
 #include "control/service_tags.h"
 #include "control/vnet.h"
@@ -32,12 +33,14 @@ subnet_tables_gateways(struct world_build *b)
 	for (uint32_t g = 0; g < b->config->n_gateways; g++) {
 		const struct cfg_gateway *gateway = &b->config->gateways[g];
 		struct iface_spec *i = &b->spec->iface[b->gateway[g].iface];
-		const struct gateway_service own = {.gateway = (int32_t)g};
+		struct gateway_service own = {.gateway = (int32_t)g, .routes = &b->gateway[g]};
 		struct effective e;
 
 		if (gateway->vnet == CFG_NONE)
 			continue;
-		if (!gateway->express_route) { /* no user route leads there */
+		if (gateway->hub != CFG_NONE)
+			own.routes = hub_view_of_tunnels(b, gateway->hub);
+		else if (!gateway->express_route) { /* no user route leads there */
 			effective_collect(b, &e, gateway->vnet, gateway->subnet, VIEW_GATEWAY, &own);
 			route_compile_forward(b, &e, &b->gateway[g]);
 		}
@@ -150,7 +153,7 @@ add_subnet(struct world_build *b, struct shared_list *list, int32_t vnet, int32_
 	t->n = t->route != NULL ? e->n : 0;
 	if (e->learned != NULL && e->learned->row != NULL) {
 		t->learned = e->learned->row;
-		t->n_learned = e->learned->n_routes;
+		t->n_learned = e->learned->n_rows;
 	}
 }
 

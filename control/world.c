@@ -8,6 +8,7 @@
 #include "control/express_route.h"
 #include "control/gateway.h"
 #include "control/hops.h"
+#include "control/hub.h"
 #include "control/iface_ids.h"
 #include "control/subnet_tables.h"
 #include "control/uplink.h"
@@ -184,10 +185,15 @@ world_maps(struct world_build *b)
 
 	struct cfg_prefixes *networks = arena_array(b->arena, b->config->n_gateways, sizeof(*networks));
 
-	for (uint32_t i = 0; iface && networks && i < b->config->n_gateways; i++) {
+	struct told_prefixes *told = arena_array(b->arena, b->config->n_gateways, sizeof(*told));
+
+	for (uint32_t i = 0; iface && networks && told && i < b->config->n_gateways; i++) {
 		iface[i] = b->gateway[i].iface;
 		networks[i] = gateway_networks(b, i);
+		if (b->config->gateways[i].hub != CFG_NONE)
+			told[i] = hub_told(b, b->config->gateways[i].hub);
 	}
+	b->world->hub_told = told;
 	b->world->gateway_iface = iface;
 	b->world->gateway_networks = networks;
 	b->world->tunnel = b->tunnel;
@@ -217,6 +223,7 @@ build(struct world_build *b)
 	vnet_nics(b);
 	gateway_tunnels(b);
 	gateway_routes(b);
+	hub_views(b);
 	subnet_tables_gateways(b);
 	express_route_tables(b);
 	subnet_tables_subnets(b);

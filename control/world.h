@@ -38,6 +38,7 @@ enum effective_type {
 	"another connection to this prefix has a higher routingWeight, or the same and comes first"
 #define WHY_STATIC "the gateway has a static route with the same prefix"
 #define WHY_CLIENTS "the gateway's own address pool of clients has the same prefix"
+#define WHY_ANOTHER_HUB_ROUTE "another route of the hub to this prefix goes first"
 #define WHY_STRONG "inside a system route of the virtual network or a peering, which is preferred"
 #define WHY_USER "a user route has the same prefix"
 
@@ -68,6 +69,18 @@ struct warning {
 	char text[300];
 };
 
+/* A prefix that a hub's gateway tells its peers, whatever they tell. */
+struct told_prefix {
+	struct ip_prefix prefix;
+	bool far;    /* another hub's */
+	bool behind; /* a tunnel: next hops may be in it */
+};
+
+struct told_prefixes {
+	struct told_prefix *p;
+	uint32_t n;
+};
+
 struct arena;
 struct learned_all;
 
@@ -82,6 +95,7 @@ struct world {
 		*circuit_iface)[CFG_CIRCUIT_LINKS];  /* [circuit][link]; IFACE_NONE: the link does not end here */
 	const uint32_t *circuit_routes;              /* [connection]: learned by it, of ExpressRoute */
 	const struct cfg_prefixes *gateway_networks; /* [gateway]: its VNet's, and of VNets that use it */
+	const struct told_prefixes *hub_told;        /* [gateway], of hubs */
 	struct warning *warning;
 	uint32_t n_warnings;
 	struct arena *arena; /* all of the above but config lies here */

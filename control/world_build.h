@@ -22,6 +22,7 @@ struct gateway_route {
 	uint16_t weight;     /* its routingWeight */
 	bool best;           /* of those with this prefix */
 	bool learned;        /* by the gateway's routing daemon */
+	bool peer;           /* the address of a BGP peer */
 	int32_t parent;      /* the nearest best one around it, its own prefix's for others; -1 */
 	struct hop_spec hop; /* as the gateway itself forwards: no peering is crossed */
 };
@@ -31,13 +32,15 @@ struct gateway_state {
 	struct gateway_route *route; /* sorted by prefix, best first */
 	uint32_t n_routes;
 	struct effective_route *row; /* the same as tools print them where nothing else speaks */
-	struct route_spec *forward;  /* sorted by prefix: what it does with packets that subnets send to it */
+	uint32_t n_rows;
+	bool transit;               /* whatever comes out of a tunnel may take them: hub.c has said which */
+	struct route_spec *forward; /* sorted by prefix: what it does with packets that subnets send to it */
 	uint32_t n_forward;
 };
 
 /* A gateway's shared table, with the marks of the peering its users cross to reach it. */
 struct gateway_table_use {
-	int32_t gateway;
+	const struct gateway_state *routes;
 	bool from_tunnels;                    /* without those that no tunnel leads to another for */
 	uint32_t access_name, forwarded_name; /* crossing.access_name, .forwarded_name */
 };
@@ -63,8 +66,10 @@ struct world_build {
 	uint16_t (*circuit_iface)[CFG_CIRCUIT_LINKS]; /* [circuit][link]; IFACE_NONE: it does not end here */
 	uint32_t *circuit_routes;                     /* [connection]: learned by it, of ExpressRoute */
 	struct gateway_state *gateway;                /* [gateway] */
-	struct cfg_prefixes *asg_members;             /* [ASG]: addresses that carry it */
-	uint32_t (*nsg_acl)[2];                       /* [NSG][direction]; ACL_NONE: not asked for yet */
+	struct hub_view **hub_view;                   /* hub.c */
+	uint32_t n_hub_views;
+	struct cfg_prefixes *asg_members; /* [ASG]: addresses that carry it */
+	uint32_t (*nsg_acl)[2];           /* [NSG][direction]; ACL_NONE: not asked for yet */
 	struct nic_address *nic_address;
 	uint32_t n_nic_addresses;
 

@@ -42,6 +42,7 @@
 	X(ROUTE_INVALID, "route-invalid", "the route's next hop cannot be reached or would loop")                      \
 	X(NO_INTERNET, "no-internet", "next hop Internet, but no uplink carries it")                                   \
 	X(NO_GATEWAY, "no-gateway", "next hop VirtualNetworkGateway, but no connection serves it")                     \
+	X(HUB_NO_TRANSIT, "hub-no-transit", "the virtual WAN does not let these two reach each other")                 \
 	X(CLIENT_UNKNOWN, "client-unknown", "in a gateway's client address pool, but no client has this address")      \
 	X(SUBNET_NOT_ATTACHED, "subnet-not-attached", "the destination's subnet is on no port of this appliance")      \
 	X(PEER_FWD_DENIED, "peer-forwarded-denied", "allowForwardedTraffic is false on the receiving peering")         \

@@ -71,12 +71,11 @@ block(const char *text, const char *head)
 }
 
 static void
-bird_accepts_it(void **state)
+accepts(char *text)
 {
-	char path[] = "/tmp/isthmus-bird-XXXXXX", command[200], *text = conf();
+	char path[] = "/tmp/isthmus-bird-XXXXXX", command[200];
 	int fd = mkstemp(path);
 
-	(void)state;
 	assert_true(fd >= 0);
 	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
 	close(fd);
@@ -84,6 +83,13 @@ bird_accepts_it(void **state)
 	assert_int_equal(system(command), 0);
 	unlink(path);
 	free(text);
+}
+
+static void
+bird_accepts_it(void **state)
+{
+	(void)state;
+	accepts(conf());
 }
 
 static void
@@ -145,6 +151,65 @@ what_a_session_is(void **state)
 	session_name("c", name);
 	assert_null(strstr(text, name));
 	free(text);
+}
+
+/* ---- hubs ----------------------------------------------------------------------------- */
+
+#define HUBS(wan, east)                                                                                                \
+	"virtualWans: [{name: w" wan "}]\n"                                                                            \
+	"virtualHubs:\n"                                                                                               \
+	"- {name: east, virtualWan: w, addressPrefix: 10.100.0.0/24" east "}\n"                                        \
+	"- {name: west, virtualWan: w, addressPrefix: 10.101.0.0/24, hubVirtualNetworkConnections: [{name: c, "        \
+	"remoteVirtualNetwork: v}], hubRouteTables: [{name: t}]}\n"                                                    \
+	"virtualNetworks: [{name: v, addressSpace: {addressPrefixes: [10.1.0.0/16]}}]\n"                               \
+	"vpnSites:\n"                                                                                                  \
+	"- {name: s, virtualWan: w, ipAddress: 198.51.100.1, bgpProperties: {asn: 65010, bgpPeeringAddress: "          \
+	"172.20.0.1}}\n"                                                                                               \
+	"vpnGateways: [{name: vpn, virtualHub: east, appliance: {publicIPAddresses: [i]}, connections: [{name: s, "    \
+	"remoteVpnSite: s, enableBgp: true, routingWeight: 7, routingConfiguration: {propagatedRouteTables: {ids: "    \
+	"[defaultRouteTable]}}}]}]\n"                                                                                  \
+	"expressRouteCircuits: [{name: l, peerings: [{name: AzurePrivatePeering, peerASN: 65001, "                     \
+	"primaryPeerAddressPrefix: 172.16.0.0/30}], appliance: {primaryPort: p}}]\n"                                   \
+	"expressRouteGateways: [{name: er, virtualHub: east, expressRouteConnections: [{name: l, "                     \
+	"expressRouteCircuitPeering: l}]}]\n"                                                                          \
+	"publicIPAddresses: [{name: i, ipAddress: 203.0.113.1}]\n"                                                     \
+	"appliance: {name: test, ports: [{name: p, driver: null}], uplinks: [{name: wan, port: p, vlan: 9, "           \
+	"addresses: [203.0.113.1/24]}]}\n"
+
+static char *
+hub_conf(const char *text)
+{
+	struct world_text t = world_from(text);
+	char *made = bird_conf_make(t.world, (uint32_t)t.world->config->wan.hubs[0].gateway, "gw0");
+
+	assert_non_null(made);
+	world_text_free(&t);
+	return made;
+}
+
+static void
+hubs_tell_each_other(void **state)
+{
+	char *text = hub_conf(HUBS("", ", hubRoutingPreference: VpnGateway"));
+
+	(void)state;
+	assert_non_null(strstr(block(text, "protocol static far4"), "route 10.1.0.0/16 unreachable;"));
+	assert_non_null(strstr(block(text, "protocol static own4"), "route 10.100.0.0/24 unreachable;"));
+	assert_null(strstr(block(text, "filter tell4"), "\treject;"));
+	assert_null(strstr(block(text, "filter tell4"), "(65515, 1, 1)"));
+	assert_non_null(strstr(block(text, "filter circuit4"), "if (65515, 1, 1) ~ bgp_large_community then reject;"));
+	/* the site goes first, by its weight; what comes from its hub does not go to one that does not know it */
+	assert_non_null(strstr(text, "bgp_local_pref = 300007;"));
+	assert_non_null(strstr(text, "bgp_local_pref = 200000;"));
+	assert_non_null(strstr(text, "if (65515, 1, 1) ~ bgp_large_community then bgp_local_pref = 90;"));
+	assert_non_null(strstr(text, "if source != RTS_BGP || net.len = 0 then reject;\n\t\t\tif proto = \"c_"));
+	assert_non_null(strstr(text, "neighbor 10.101.0.254 as 65515;"));
+	accepts(text);
+	text = hub_conf(HUBS(", allowBranchToBranchTraffic: false", ", hubRoutingPreference: ASPath"));
+	assert_non_null(strstr(block(text, "filter tell4"), "\treject;"));
+	assert_null(strstr(text, "local_pref = 3"));
+	accepts(text);
+	accepts(hub_conf(HUBS("", "")));
 }
 
 /* ---- said ----------------------------------------------------------------------------- */
@@ -295,6 +360,7 @@ main(void)
 		cmocka_unit_test(bird_accepts_it),
 		cmocka_unit_test(what_is_advertised),
 		cmocka_unit_test(what_a_session_is),
+		cmocka_unit_test(hubs_tell_each_other),
 		cmocka_unit_test(sessions_are_read),
 		cmocka_unit_test(routes_are_read),
 		cmocka_unit_test(cut_anywhere),
