@@ -50,6 +50,8 @@ const char *hub_route_name(const struct config *c, const struct hub_route *r);
 void hub_learned(struct world_build *b);
 /* The views below, of all hubs; gateways have their routes by now. */
 void hub_views(struct world_build *b);
+/* hub_tables.c: what each table holds, for tools. */
+void hub_tables(struct world_build *b);
 /* What serves a connected network's subnets. */
 const struct gateway_state *hub_view_of_vnet(const struct world_build *b, int32_t vnet);
 /* What packets meet that come out of the hub's tunnels, or from its circuits. */

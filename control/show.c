@@ -11,6 +11,7 @@ static show_function *const show_verbs[VERB_COUNT] = {
 	[VERB_PEERING_LIST] = show_peerings,
 	[VERB_PEERING_SHOW] = show_peering,
 	[VERB_EFFECTIVE_ROUTES] = show_effective_routes,
+	[VERB_HUB_ROUTES] = show_hub_routes,
 	[VERB_NEXT_HOP] = show_next_hop,
 	[VERB_IP_FLOW] = show_ip_flow,
 };

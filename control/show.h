@@ -24,7 +24,7 @@ typedef json_t *show_function(const struct show *s, const struct request *r, str
 show_function *show_function_of(enum verb verb);
 
 show_function show_config, show_vnets, show_vnet, show_peerings, show_peering;
-show_function show_effective_routes, show_next_hop, show_ip_flow;
+show_function show_effective_routes, show_hub_routes, show_next_hop, show_ip_flow;
 
 /* ---- helpers of several files ------------------------------------------------------- */
 

@@ -113,13 +113,40 @@ tunnels_json(const struct cfg_connection *c, const struct connection_state *s)
 	return list;
 }
 
-/* config_print keeps the order of the configuration. */
+static json_t *
+ref_json(const char *name)
+{
+	json_t *o = json_object();
+
+	json_object_set_new(o, "id", json_string(name));
+	return o;
+}
+
+/* A hub's, which the configuration has in another shape. */
+static json_t *
+implied_json(const struct cfg_connection *c)
+{
+	json_t *o = json_object();
+
+	json_object_set_new(o, "name", json_string(c->name));
+	json_object_set_new(
+		o, "connectionType", json_string(c->type == CONNECTION_EXPRESS_ROUTE ? "ExpressRoute" : "IPsec"));
+	json_object_set_new(o, "virtualNetworkGateway1", ref_json(c->gateway1_ref));
+	if (c->local_gateway_ref)
+		json_object_set_new(o, "localNetworkGateway2", ref_json(c->local_gateway_ref));
+	if (c->circuit_ref)
+		json_object_set_new(o, "peer", ref_json(c->circuit_ref));
+	return o;
+}
+
+/* config_print keeps the order of the configuration, but for what is implied, which stands behind. */
 static json_t *
 connection_json(const struct daemon *d, uint32_t i)
 {
 	const struct cfg_connection *c = &d->world->config->connections[i];
 	json_t *printed = json_array_get(json_object_get(d->text, "connections"), i);
-	json_t *o = json_copy(printed), *appliance = json_copy(json_object_get(printed, "appliance"));
+	json_t *o = c->implied ? implied_json(c) : json_copy(printed),
+	       *appliance = json_copy(json_object_get(printed, "appliance"));
 	struct connection_state s;
 
 	connection_state(d, i, &s);

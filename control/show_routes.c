@@ -1,5 +1,9 @@
-/* effective-routes: every route of a subnet, the losers as well (show-effective-route-table). */
+/* effective-routes: every route of a subnet, the losers as well (show-effective-route-table). hub routes: what a table
+ * of a hub holds (get-effective-routes).
+ */
 #include "control/show.h"
+
+#include <strings.h>
 
 static json_t *
 one(json_t *value)
@@ -68,5 +72,53 @@ show_effective_routes(const struct show *s, const struct request *r, struct fail
 	o = json_object();
 	json_object_set_new(o, "nextLink", json_null());
 	json_object_set_new(o, "value", list.value);
+	return o;
+}
+
+/* ---- hubs -------------------------------------------------------------------------- */
+
+static json_t *
+hub_row_json(const struct hub_row *r)
+{
+	json_t *o = json_object();
+
+	json_object_set_new(o, "addressPrefixes", one(prefix_json(&r->prefix)));
+	/* `routes learned` has the paths */
+	json_object_set_new(o, "asPath", r->learned ? json_null() : json_string(""));
+	json_object_set_new(o, "nextHopType", json_string(r->type));
+	json_object_set_new(o, "nextHops", one(json_string(r->next_hop)));
+	json_object_set_new(o, "routeOrigin", json_string(r->origin));
+	return o;
+}
+
+static const struct hub_table *
+hub_table_find(const struct world *w, const char *hub, const char *table)
+{
+	for (uint32_t i = 0; i < w->n_hub_tables; i++) {
+		const struct hub_table *t = &w->hub_table[i];
+
+		if (strcasecmp(w->config->wan.hubs[t->hub].name, hub) == 0 &&
+			strcasecmp(w->config->wan.hubs[t->hub].tables[t->table].name, table) == 0)
+			return t;
+	}
+	return NULL;
+}
+
+json_t *
+show_hub_routes(const struct show *s, const struct request *r, struct failure *f)
+{
+	const struct argument *hub = request_argument(r, "hub"), *table = request_argument(r, "table");
+	const char *name = table->given ? table->text : "defaultRouteTable";
+	const struct hub_table *t = hub_table_find(s->world, hub->text, name);
+	json_t *o, *value;
+
+	if (!t)
+		return failure_set(
+			f, "NotFound", "there is no virtual hub \"%.100s\" with a table \"%.100s\"", hub->text, name);
+	value = json_array();
+	for (uint32_t i = 0; i < t->n; i++)
+		json_array_append_new(value, hub_row_json(&t->row[i]));
+	o = json_object();
+	json_object_set_new(o, "value", value);
 	return o;
 }

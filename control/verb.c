@@ -61,6 +61,13 @@ static const struct parameter effective_routes[] = {
 	{0},
 };
 
+static const struct parameter hub_routes[] = {
+	{"hub", PARAMETER_TEXT, .value = "HUB", .positional = true, .required = true, .help = "the hub's name"},
+	{"table", PARAMETER_TEXT, .value = "TABLE", .positional = true,
+		.help = "one of its route tables (defaultRouteTable)"},
+	{0},
+};
+
 static const struct parameter next_hop[] = {
 	{"subnet", SUBNET, .required = true, .help = "the subnet the packet comes from"},
 	{"source", ADDRESS, .required = true, .help = "the packet's source address"},
@@ -161,6 +168,7 @@ const struct verb_info verbs[VERB_COUNT] = {
 	[VERB_PEERING_SHOW] = {"vnet peering show", "one peering: flags, state, sync level", true, peering_show},
 	[VERB_EFFECTIVE_ROUTES] = {"effective-routes", "all routes of a subnet, winners and losers", true,
 		effective_routes},
+	[VERB_HUB_ROUTES] = {"hub routes", "what a route table of a virtual hub holds", true, hub_routes},
 	[VERB_NEXT_HOP] = {"next-hop", "where the compiled routes send a packet", true, next_hop},
 	[VERB_IP_FLOW] = {"ip-flow", "whether the compiled rules let a new flow pass, and which says so", true,
 		ip_flow},

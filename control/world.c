@@ -224,6 +224,7 @@ build(struct world_build *b)
 	gateway_tunnels(b);
 	gateway_routes(b);
 	hub_views(b);
+	hub_tables(b);
 	subnet_tables_gateways(b);
 	express_route_tables(b);
 	subnet_tables_subnets(b);

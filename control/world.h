@@ -81,6 +81,19 @@ struct told_prefixes {
 	uint32_t n;
 };
 
+/* One route of a hub's table, in the vendor's words. */
+struct hub_row {
+	struct ip_prefix prefix;
+	const char *type, *next_hop, *origin;
+	bool learned;
+};
+
+struct hub_table {
+	int32_t hub, table; /* in config */
+	struct hub_row *row;
+	uint32_t n;
+};
+
 struct arena;
 struct learned_all;
 
@@ -96,6 +109,8 @@ struct world {
 	const uint32_t *circuit_routes;              /* [connection]: learned by it, of ExpressRoute */
 	const struct cfg_prefixes *gateway_networks; /* [gateway]: its VNet's, and of VNets that use it */
 	const struct told_prefixes *hub_told;        /* [gateway], of hubs */
+	struct hub_table *hub_table;                 /* all hubs' */
+	uint32_t n_hub_tables;
 	struct warning *warning;
 	uint32_t n_warnings;
 	struct arena *arena; /* all of the above but config lies here */

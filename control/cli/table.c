@@ -41,6 +41,8 @@ static const struct column peerings[] = {C("VNET", "virtualNetwork"), C("PEERING
 static const struct column routes[] = {C("SOURCE", "source"), C("STATE", "state"), C("PREFIX", "addressPrefix"),
 	C("NEXT-HOP-TYPE", "nextHopType"), C("NEXT-HOP-IP", "nextHopIpAddress"), C("NAME", "name"),
 	C("REASON", "reason"), {0}};
+static const struct column hub_routes[] = {C("PREFIX", "addressPrefixes"), C("NEXT-HOP-TYPE", "nextHopType"),
+	C("NEXT-HOP", "nextHops"), C("ORIGIN", "routeOrigin"), {0}};
 static const struct column sas[] = {C("SA", "name"), C("DIR", "direction"), C("RES", "resource"), C("SPI", "spi"),
 	C("ENCRYPTION", "encryption"), C("INTEGRITY", "integrity"), {"ESN", "esn", CELL_YES}, C("STATE", "state"),
 	C("PACKETS", "counters.packets"), C("BYTES", "counters.bytes"), C("SEQUENCE", "counters.sequence"),
@@ -396,6 +398,7 @@ static const struct {
 	[VERB_VNET_LIST] = {vnets, NULL, false},
 	[VERB_PEERING_LIST] = {peerings, NULL, false},
 	[VERB_EFFECTIVE_ROUTES] = {routes, "value", false},
+	[VERB_HUB_ROUTES] = {hub_routes, "value", false},
 	[VERB_IP_FLOW] = {path_steps, "path", true},
 	[VERB_CONNECTION_LIST] = {connections, NULL, false},
 	[VERB_CONNECTION_SHOW] = {sas, "securityAssociations", true},

@@ -194,7 +194,7 @@ def help_and_manual_know_everything(o):
     with open(os.path.join(ROOT, "control", "cli", "isthmus.1"), encoding="utf-8") as file:
         manual = file.read().replace("\\-", "-")
     names = re.findall(r"^  ([a-z][a-z -]*[a-z]) +\*? ", text, re.M)
-    assert len(names) == 32, names
+    assert len(names) == 33, names
     for name in names:
         usage = o.run(*name.split(), "--help").stdout
         assert f"isthmus {name}" in usage.replace("[-f FILE] ", ""), usage
