@@ -43,14 +43,15 @@ class Edge:
             self.close()
             raise
 
-    def write(self, prefixes):
+    def write(self, prefixes, longer=0):
+        longer = f"bgp_path.prepend({ASN}); " * longer
         routes = "".join(f"\troute {p} unreachable;\n" for p in prefixes)
         sessions = "".join(f"""protocol bgp {link} {{
 	local {link_peer(n)} as {ASN};
 	neighbor {link_peer(n)[:-1]}{4 * n + 2} as 12076;
 	hold time 3; keepalive time 1; connect retry time 1; connect delay time 1; error wait time 1, 2;
 	bfd {{ interval 200 ms; multiplier 3; }};
-	ipv4 {{ import all; export where proto = "told"; next hop self; }};
+	ipv4 {{ import all; export filter {{ if proto != "told" then reject; {longer}accept; }}; next hop self; }};
 }}
 """ for n, link in enumerate(self.links))
         with open(self.file, "w", encoding="utf-8") as file:
@@ -62,8 +63,9 @@ protocol kernel {{ merge paths on; ipv4 {{ import none; export where source = RT
 protocol static told {{ ipv4;\n{routes}}}
 {sessions}""")
 
-    def tell(self, prefixes):
-        self.write(prefixes)
+    def tell(self, prefixes, longer=0):
+        """longer: its own number so many times more in the paths."""
+        self.write(prefixes, longer)
         if self.process:
             self.space.sh(f"birdc -s {self.socket} configure")
         else:

@@ -55,8 +55,8 @@ class Scene:
             switch = net.Namespace("switch")
             self.switches.append(switch)
             switch.sh("ip link add br0 type bridge && ip link set br0 up")
-            self.box.cable(port, switch, "up")
-            switch.ip("link set up master br0")
+            self.box.cable(port, switch, "trunk")
+            switch.ip("link set trunk master br0")
             for index, (host, _) in enumerate(members):
                 net.veth(switch, f"h{index}", self.host[host], "eth0", plain=False)
                 switch.ip(f"link set h{index} master br0")
