@@ -5,12 +5,14 @@
  * and only if this end began it, as a peer may have reasons for several.
  */
 #include "control/charon_state.h"
+#include "drivers/clock.h"
 #include "drivers/log.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define CHILDREN_MAX 1024
+#define RENEWED_NS 5000000000ull /* looks that find the same two */
 
 struct charon_spare_child {
 	uint64_t spis; /* both, the same at either end */
@@ -33,8 +35,12 @@ charon_spares_ike(struct charon_spares *s, const json_t *sa)
 	if (!id || !version || strcmp(version, "2") != 0)
 		return;
 	s->established++;
-	if (s->established > 1 && number < s->ike_spi)
+	if (s->established > 1 && number < s->ike_spi) {
+		snprintf(s->kept_id, sizeof(s->kept_id), "%s", id);
 		return;
+	}
+	if (s->established > 1)
+		memcpy(s->kept_id, s->ike_id, sizeof(s->kept_id));
 	s->ike_spi = number;
 	snprintf(s->ike_id, sizeof(s->ike_id), "%s", id);
 }
@@ -107,6 +113,23 @@ is_last_of_equals(const struct charon_spares *s, const struct charon_spare_child
 	return equals > 0;
 }
 
+/* When the second IKE_SA came up, charon at one of the ends took it for a new one in place of the first, and will
+ * delete that one in ten seconds (uniqueness policy and suspected reauthentication). It knows it by its SPIs: with
+ * others it is not found. */
+static void
+renew(struct charon *c, const struct ike_item *item, const struct charon_spares *s)
+{
+	struct charon_watch *w = charon_watch_find(c, item->name);
+	uint64_t now_ns = clock_boot_ns();
+	struct vici_message m = {0};
+
+	if (!w || s->kept_id[0] == '\0' || (w->renewed_ns && now_ns - w->renewed_ns < RENEWED_NS))
+		return;
+	w->renewed_ns = now_ns;
+	vici_text(&m, "ike-id", "%s", s->kept_id);
+	vici_request(c->vici, "rekey", &m, NULL, NULL);
+}
+
 bool
 charon_spares_end(struct charon *c, const struct ike_item *item, const struct charon_spares *s)
 {
@@ -114,6 +137,7 @@ charon_spares_end(struct charon *c, const struct ike_item *item, const struct ch
 		log_notice(
 			"charon", "%s: %u IKE_SAs at once, number %s is ended", item->name, s->established, s->ike_id);
 		end(c, "ike-id", s->ike_id);
+		renew(c, item, s);
 		return true;
 	}
 	for (uint32_t i = 0; s->n_children > item->n_children && i < s->n_children; i++) {

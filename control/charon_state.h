@@ -18,6 +18,7 @@ struct charon_watch {
 	uint64_t started_ns;         /* when children of it were last initiated */
 	bool answered;               /* by its peer since, as the last list shows, and not up yet */
 	uint64_t pause_ns;
+	uint64_t renewed_ns; /* when its IKE_SA was replaced, so that nothing that charon planned for it holds */
 };
 
 struct charon {
@@ -56,6 +57,7 @@ struct charon_spares {
 	uint32_t established; /* IKE_SAs */
 	uint64_t ike_spi;     /* of the one to end if there are several, with charon's number of it */
 	char ike_id[16];
+	char kept_id[16]; /* one that stays; "": none */
 	struct charon_spare_child *child;
 	uint32_t n_children;
 };
