@@ -121,13 +121,13 @@ hub_list(const struct told_prefixes *told, uint32_t *n)
 static struct listed *
 own_list(const struct writing *x, uint32_t *n)
 {
-	if (x->c->gateways[x->gateway].hub != CFG_NONE)
-		return hub_list(&x->w->hub_told[x->gateway], n);
 	const struct cfg_gateway *g = &x->c->gateways[x->gateway];
 	const struct cfg_prefixes *networks = &x->w->gateway_networks[x->gateway];
 	uint32_t room = networks->n + g->p2s.pool.n;
 	struct listed *l;
 
+	if (g->hub != CFG_NONE)
+		return hub_list(&x->w->hub_told[x->gateway], n);
 	for (uint32_t i = 0; i < x->c->n_connections; i++)
 		if (x->c->connections[i].gateway1 == (int32_t)x->gateway)
 			room += gateway_remote_prefixes(x->c, &x->c->connections[i]).n;
